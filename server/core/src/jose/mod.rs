@@ -1,0 +1,12 @@
+//! Strict compact JWS, public keys and their thumbprints: the one reader for every proof that reaches this house.
+
+mod algorithm;
+mod base64url;
+mod compact;
+mod json;
+mod key;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use compact::{MAX_PROOF_BYTES, UnverifiedJws, VerifiedJws};
+pub use json::{Object, Value};
+pub use key::{PublicKey, Thumbprint};

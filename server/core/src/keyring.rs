@@ -1,0 +1,176 @@
+//! The root key, and the keys made of it.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// 32 random bytes from which every other key is derived (HKDF-SHA-256, RFC 5869).
+pub struct RootKey(Zeroizing<[u8; 32]>);
+
+impl RootKey {
+    /// A root key of 32 bytes.
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let key = Self(Zeroizing::new(bytes));
+        bytes.zeroize();
+        key
+    }
+
+    /// A root key from 64 hex digits; white space around them is allowed, since it comes from a file.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.trim_ascii();
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    fn derive<const N: usize>(&self, purpose: &str) -> Zeroizing<[u8; N]> {
+        let mut key = Zeroizing::new([0; N]);
+        let expanded = Hkdf::<Sha256>::new(Some(b"holdfast/1"), self.0.as_ref())
+            .expand(purpose.as_bytes(), key.as_mut());
+        debug_assert!(expanded.is_ok(), "HKDF-SHA-256 expands to 32 bytes and fewer");
+        key
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey(…)")
+    }
+}
+
+/// The keys in force: one set that seals, and the sets of former root keys that still open what they sealed.
+#[derive(Debug)]
+pub struct Keyring {
+    current: KeySet,
+    previous: Vec<KeySet>,
+}
+
+impl Keyring {
+    /// A keyring that seals with `current` and also opens what `previous` sealed.
+    pub fn new(current: &RootKey, previous: &[RootKey]) -> Self {
+        Self { current: KeySet::derive(current), previous: previous.iter().map(KeySet::derive).collect() }
+    }
+
+    pub(crate) const fn current(&self) -> &KeySet {
+        &self.current
+    }
+
+    pub(crate) fn by_id(&self, id: KeyId) -> Option<&KeySet> {
+        std::iter::once(&self.current).chain(&self.previous).find(|set| set.id == id)
+    }
+}
+
+/// Names a root key without telling anything about it.
+pub(crate) type KeyId = [u8; 4];
+
+/// The keys derived from one root key, one for each purpose, so that nothing sealed for one opens as another.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    pub(crate) id: KeyId,
+    pub(crate) cookie: MacKey,
+    pub(crate) challenge: MacKey,
+    pub(crate) authorization: MacKey,
+}
+
+impl KeySet {
+    fn derive(root: &RootKey) -> Self {
+        Self {
+            id: *root.derive("key id"),
+            cookie: MacKey::new(&root.derive("session cookie")),
+            challenge: MacKey::new(&root.derive("dbsc challenge")),
+            authorization: MacKey::new(&root.derive("dbsc authorization")),
+        }
+    }
+}
+
+/// A key of HMAC-SHA-256, with its two inner blocks already hashed.
+pub(crate) struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    fn new(key: &[u8; 32]) -> Self {
+        let mut block = [0; 64];
+        let (head, _) = block.split_at_mut(32);
+        head.copy_from_slice(key);
+        // A key shorter than a block is padded with zeros (RFC 2104 §2), so this is the same key without a failing case.
+        let mac = Hmac::new(&block.into());
+        block.zeroize();
+        Self(mac)
+    }
+
+    pub(crate) fn mac(&self, message: &[u8]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn verify(&self, message: &[u8], tag: &[u8]) -> Option<MacMatches> {
+        bool::from(self.mac(message).ct_eq(tag)).then_some(MacMatches(()))
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(…)")
+    }
+}
+
+/// Proof that a MAC was checked and fits.
+#[derive(Debug)]
+pub(crate) struct MacMatches(());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_64_digits() {
+        assert!(RootKey::from_hex(&"0a".repeat(32)).is_some());
+        assert!(RootKey::from_hex(&format!("  {}\n", "0A".repeat(32))).is_some());
+        for text in [
+            "",
+            "0a",
+            &"0a".repeat(31),
+            &"0a".repeat(33),
+            &"zz".repeat(32),
+            &"é".repeat(32),
+            &"+a".repeat(32),
+        ] {
+            assert!(RootKey::from_hex(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mac_is_hmac_sha256_with_the_plain_key() {
+        let key = [0x0b; 32];
+        let expected: [u8; 32] = {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+            mac.update(b"Hi There");
+            mac.finalize().into_bytes().into()
+        };
+        assert_eq!(MacKey::new(&key).mac(b"Hi There"), expected);
+    }
+
+    #[test]
+    fn keys_of_different_purposes_differ() {
+        let set = KeySet::derive(&RootKey::from_bytes([1; 32]));
+        assert_ne!(set.cookie.mac(b"x"), set.challenge.mac(b"x"));
+        assert_ne!(set.challenge.mac(b"x"), set.authorization.mac(b"x"));
+    }
+
+    #[test]
+    fn nothing_shows_a_key() {
+        let ring = Keyring::new(&RootKey::from_bytes([0xAB; 32]), &[]);
+        let shown = format!("{ring:?}{:?}", RootKey::from_bytes([0xAB; 32]));
+        assert!(!shown.to_lowercase().contains("abab") && !shown.contains("171"), "{shown}");
+    }
+}

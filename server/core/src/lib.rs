@@ -1,0 +1,34 @@
+//! The rules of Holdfast, and nothing but the rules.
+//!
+//! This crate knows no clock, no randomness, no storage, no network, no environment and no log. The time comes in as
+//! [`UnixTime`], fresh randomness as bytes, and whatever it decides goes out as a value: a check that passed is a type
+//! that only the check can make, a check that failed is a [`Rejection`] that names its [`Rule`].
+//!
+//! Where to begin: [`dbsc`] reads in the order of the protocol, [`session`] holds the record and its transitions,
+//! [`check`] answers the question "may this request go on?".
+
+pub mod check;
+pub mod cookie;
+pub mod dbsc;
+mod duration;
+pub mod id;
+pub mod jose;
+pub mod keyring;
+pub mod level;
+pub mod origin;
+pub mod policy;
+pub mod rejection;
+pub mod rule;
+mod seal;
+pub mod secret;
+pub mod session;
+pub mod time;
+
+pub use duration::{DurationError, parse_duration};
+pub use id::SessionId;
+pub use keyring::{Keyring, RootKey};
+pub use level::{Level, Method};
+pub use origin::Origin;
+pub use rejection::Rejection;
+pub use rule::Rule;
+pub use time::UnixTime;

@@ -1,0 +1,7 @@
+//! A session: its record, its states, and the few transitions between them.
+
+mod record;
+mod state;
+
+pub use record::{Activity, Auth, Binding, Client, EndReason, Ended, Record, UnknownEndReason};
+pub use state::{AlreadyBound, Login, Regeneration, Renewal, Session, Standing};
