@@ -32,6 +32,11 @@ impl RootKey {
         Some(Self(bytes))
     }
 
+    /// 32 bytes to make the key of signed assertions of; `attempt` counts from 0, for curves that refuse some.
+    pub fn assertion_seed(&self, attempt: u8) -> Zeroizing<[u8; 32]> {
+        self.derive(&format!("assertion key {attempt}"))
+    }
+
     fn derive<const N: usize>(&self, purpose: &str) -> Zeroizing<[u8; N]> {
         let mut key = Zeroizing::new([0; N]);
         let expanded = Hkdf::<Sha256>::new(Some(b"holdfast/1"), self.0.as_ref())

@@ -28,7 +28,9 @@ impl Origin {
         let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
         let (authority, rest) = after_scheme.split_at_checked(end)?;
         let host = self.0.strip_prefix("https://")?;
-        let spelled = authority.strip_suffix(":443").unwrap_or(authority);
+        // Only a host without a port has the default one; behind another port, ":443" is no spelling of anything.
+        let has_port = host.contains(':') && !host.ends_with(']');
+        let spelled = authority.strip_suffix(":443").filter(|_| !has_port).unwrap_or(authority);
         (spelled.eq_ignore_ascii_case(host) && is_clean(rest)).then_some(rest)
     }
 }
@@ -186,6 +188,7 @@ mod tests {
             "https://evil/",
             "//shop.example/",
             "https://shop.example:8443/",
+            "https://shop.example:443:443/",
             "https://user@shop.example/",
             "https://shop.example\\@evil/",
             "https://shop.example/a b",
@@ -194,6 +197,15 @@ mod tests {
         ] {
             assert_eq!(shop.path_of(address), None, "{address:?}");
         }
+    }
+
+    #[test]
+    fn a_default_port_belongs_to_a_host_without_port() {
+        let shop: Origin = "https://shop.example:8443".parse().unwrap();
+        assert_eq!(shop.path_of("https://shop.example:8443/a"), Some("/a"));
+        assert_eq!(shop.path_of("https://shop.example:8443:443/a"), None);
+        let loopback: Origin = "https://[::1]".parse().unwrap();
+        assert_eq!(loopback.path_of("https://[::1]:443/a"), Some("/a"));
     }
 
     #[test]

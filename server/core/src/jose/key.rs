@@ -186,3 +186,6 @@ fn uncompressed(coordinates: &[u8; 64]) -> [u8; 65] {
 
 /// The private members of every key type (RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2), and `priv` of the newer drafts.
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Answers the question "may this request go on?" for whoever asks it: an app, a gateway, the demo.
+
+use std::net::IpAddr;
+
+use holdfast_core::{
+    check::{Decision, Reason, Verdict, judge_cookie, judge_session},
+    cookie::AuthenticCookie,
+    dbsc::expire_cookie,
+    origin::LocalPath,
+    policy::Requirements,
+};
+use holdfast_store::{Backend, Found};
+use http::{HeaderValue, StatusCode};
+
+use crate::{
+    assertion::Subject,
+    context::Context,
+    error::Trouble,
+    extract::{cookies::Credential, fetch::FetchMetadata},
+    house::{App, Holdfast, of_session},
+    telemetry::{Event, EventName},
+};
+
+/// A request to decide about.
+pub(crate) struct Question<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) method: &'a str,
+    /// Path and query, as the client sent them.
+    pub(crate) target: &'a str,
+    pub(crate) credential: Credential<'a>,
+    /// Whether the browser says that it has a bound session.
+    pub(crate) hint: bool,
+    pub(crate) fetch: FetchMetadata<'a>,
+    pub(crate) requirements: Requirements,
+    pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) user_agent: Option<&'a str>,
+}
+
+/// What was decided, and what to tell the client if it may not go on.
+pub(crate) struct Answer {
+    pub(crate) verdict: Verdict,
+    /// The session, if it is one of this app; also when it was refused.
+    pub(crate) found: Option<Found>,
+    pub(crate) status: StatusCode,
+    /// Where to send the client, with status 307.
+    pub(crate) location: Option<String>,
+    /// The cookie to take from the client.
+    pub(crate) set_cookie: Option<String>,
+}
+
+/// Decides. Writes nothing but the note that the session was used.
+pub(crate) async fn check(
+    house: &Holdfast,
+    question: &Question<'_>,
+    context: &Context,
+) -> Result<Answer, Trouble> {
+    let Judged { verdict, found, confirms } = judge(house, question, context).await?;
+    if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
+        house.store.touch(found.session.record().id, context.now, confirms);
+    }
+    house.metrics.check(verdict.decision, verdict.reason);
+    report(house, question, &verdict, found.as_ref(), context);
+    Ok(answer(house, question, verdict, found))
+}
+
+/// The signed identity of an allowed request.
+pub(crate) fn assertion(
+    house: &Holdfast,
+    question: &Question<'_>,
+    found: &Found,
+    context: &Context,
+) -> Option<HeaderValue> {
+    let path = question.target.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+    let subject =
+        Subject { session: &found.session, origin: &question.app.origin, method: question.method, path };
+    house.assertions.about(subject, context.now)
+}
+
+struct Judged {
+    verdict: Verdict,
+    found: Option<Found>,
+    /// The cookie is of a bound generation: its browser has stored what binding gave it.
+    confirms: bool,
+}
+
+impl Judged {
+    const fn denied(reason: Reason) -> Self {
+        Self { verdict: Verdict::deny(reason), found: None, confirms: false }
+    }
+}
+
+async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> Result<Judged, Trouble> {
+    let value = match question.credential {
+        Credential::None => return Ok(Judged::denied(Reason::NoCredential)),
+        Credential::Several => return Ok(Judged::denied(Reason::DuplicateCookie)),
+        Credential::One(value) => value,
+    };
+    // The MAC is checked before the store is asked anything, so that made-up cookies cost it nothing.
+    let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else {
+        return Ok(Judged::denied(Reason::BadCookie));
+    };
+    let found = house.store.load(cookie.get().session).await?;
+    // Another app's session is no session here, whatever its cookie proves.
+    let Some(found) = found.filter(|found| *found.session.record().app == *question.app.name) else {
+        return Ok(Judged::denied(Reason::SessionUnknown));
+    };
+    let verdict = judge_cookie(&cookie, context.now).err().unwrap_or_else(|| {
+        let requirements = &question.requirements;
+        judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
+    });
+    Ok(Judged { verdict, found: Some(found), confirms: cookie.get().generation > 0 })
+}
+
+fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Option<Found>) -> Answer {
+    let answer = |status, location, set_cookie| Answer { verdict, found, status, location, set_cookie };
+    match verdict.decision {
+        Decision::Allow => answer(StatusCode::OK, None, None),
+        // The browser finds its bound cookie gone, refreshes, and so proves its key before it repeats the request.
+        Decision::Reprove => {
+            let again = local(question.target).unwrap_or_else(|| "/".to_owned());
+            answer(StatusCode::TEMPORARY_REDIRECT, Some(again), Some(expire_cookie(&house.cookie_name)))
+        }
+        Decision::Deny if may_resume(question, verdict.reason) => {
+            let resume =
+                local(question.target).map(|target| format!("{RESUME_PATH}?to={}", percent_encode(&target)));
+            match resume {
+                Some(resume) => answer(StatusCode::TEMPORARY_REDIRECT, Some(resume), None),
+                None => answer(StatusCode::UNAUTHORIZED, None, None),
+            }
+        }
+        Decision::Deny if verdict.reason == Reason::PolicyDenied => answer(StatusCode::FORBIDDEN, None, None),
+        Decision::Deny | Decision::StepUp => answer(StatusCode::UNAUTHORIZED, None, None),
+    }
+}
+
+/// A link from another site comes without the bound cookie, and the browser may not refresh for it. One reload from our
+/// own site, and only from there, settles whether the session is still there.
+fn may_resume(question: &Question<'_>, reason: Reason) -> bool {
+    reason == Reason::NoCredential && question.hint && question.fetch.is_foreign_navigation(question.method)
+}
+
+fn local(target: &str) -> Option<String> {
+    let target = target.split('#').next().unwrap_or_default();
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    target.parse::<LocalPath>().ok().map(|path| path.as_str().to_owned())
+}
+
+/// Percent-encodes a target so that it stands in a query as one value (RFC 3986 §3.4).
+fn percent_encode(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+fn report(
+    house: &Holdfast,
+    question: &Question<'_>,
+    verdict: &Verdict,
+    found: Option<&Found>,
+    context: &Context,
+) {
+    let name = match verdict.decision {
+        Decision::Allow => EventName::SessionChecked,
+        Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
+    };
+    let event = Event {
+        event: Some(name),
+        app: Some(&question.app.name),
+        reason: Some(verdict.reason.as_str()),
+        client_ip: question.client_ip,
+        user_agent: question.user_agent,
+        request_id: Some(context.request_id.as_str()),
+        ..Event::default()
+    };
+    let event = match found {
+        Some(found) => of_session(&found.session, context, event),
+        None => event,
+    };
+    if verdict.stale_copy {
+        let detail = "a copy of a cookie that the owner's browser has replaced is in use";
+        house.record(
+            context.now,
+            &Event { event: Some(EventName::CookieStale), detail: Some(detail), ..event.clone() },
+        );
+    }
+    house.record(context.now, &event);
+}
+
+/// Where the one-reload page is.
+pub(crate) const RESUME_PATH: &str = "/_holdfast/resume";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_stay_on_their_origin() {
+        assert_eq!(local("/orders?x=1#top").as_deref(), Some("/orders?x=1"));
+        assert_eq!(local("").as_deref(), Some("/"));
+        assert_eq!(local("?x").as_deref(), Some("/?x"));
+        assert_eq!(local("//evil.example/"), None);
+        assert_eq!(percent_encode("/a?x=1&y=é"), "/a%3Fx%3D1%26y%3D%C3%A9");
+    }
+}

@@ -1,0 +1,378 @@
+//! The configuration: parsed once into values that need no more checking.
+
+mod problem;
+mod reader;
+mod source;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use holdfast_core::{Origin, dbsc::CookieName, jose::Algorithm, policy::SessionPolicy};
+use ipnet::IpNet;
+
+pub use problem::{Problem, Problems};
+use reader::Reader;
+
+use crate::token::TokenHash;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The listener for browsers and OAuth clients.
+    pub public: PublicConfig,
+    /// The listener for app back ends, gateways and operators.
+    pub internal: SocketAddr,
+    /// The protected apps, at least one.
+    pub apps: Vec<AppConfig>,
+    /// The token of those who may see and end every app's sessions.
+    pub operators: Option<TokenHash>,
+    /// The limits of sessions.
+    pub session: SessionPolicy,
+    /// The name of the session cookie.
+    pub cookie_name: CookieName,
+    /// Whether logging out sends `Clear-Site-Data: "storage"`.
+    pub clear_site_data: bool,
+    /// The algorithms offered to browsers, in order of preference.
+    pub algorithms: Vec<Algorithm>,
+    /// Who may ask as a gateway; nobody if absent.
+    pub gateways: Option<GatewayConfig>,
+    /// Where sessions are kept.
+    pub store: StoreConfig,
+    /// Where the root key is, and former ones.
+    pub secrets: SecretsConfig,
+    /// Where the audit trail goes.
+    pub audit: Option<PathBuf>,
+    /// Whether each request is logged.
+    pub log_requests: bool,
+}
+
+/// The public listener.
+#[derive(Clone, Debug)]
+pub struct PublicConfig {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Its certificate; absent behind a proxy that ends TLS.
+    pub tls: Option<TlsConfig>,
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// The certificate, with its chain.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// A protected app.
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// Its name in sessions and audit.
+    pub name: String,
+    /// Its origin as browsers see it.
+    pub origin: Origin,
+    /// The hash of its API token.
+    pub token: TokenHash,
+}
+
+/// Who may ask as a gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Their networks.
+    pub trusted: Vec<IpNet>,
+    /// The file with the secret they send.
+    pub secret_file: PathBuf,
+}
+
+/// Where sessions are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In memory alone: a restart logs everybody out.
+    Memory,
+    /// In an embedded database in this folder.
+    Sled(PathBuf),
+}
+
+/// Where the root key is.
+#[derive(Clone, Debug)]
+pub struct SecretsConfig {
+    /// The root key that seals.
+    pub root_key_file: PathBuf,
+    /// Former root keys that still open what they sealed.
+    pub previous_root_key_files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads a configuration file and lays the environment over it.
+    ///
+    /// # Errors
+    /// Every problem, with its place and what would be right.
+    pub fn load(
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Problem::of_key("", format!("{name}: the configuration cannot be read: {error}"))
+        })?;
+        let base = file.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, &name, base, environment)
+    }
+
+    /// Reads a configuration's text. `name` stands for the file in messages; paths in it are meant from `base`.
+    ///
+    /// # Errors
+    /// Every problem, with its place and what would be right.
+    pub fn parse(
+        text: &str,
+        name: &str,
+        base: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut root = source::parse(text, name)?;
+        let mut problems = source::overlay(&mut root, environment);
+        let config = read(Reader::new(root, base, &mut problems));
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(Problems(problems)),
+        }
+    }
+}
+
+/// Reads every section, so that all problems come at once.
+fn read(mut root: Reader<'_>) -> Option<Config> {
+    let public = read_public(root.section("public"));
+    let internal = read_internal(root.section("internal"));
+    let apps = root.sections("apps", read_app);
+    refuse_twins(&mut root, &apps);
+    let operators = root.optional_section("operators").map(read_operators);
+    let (session, cookie_name, clear_site_data) = read_session(root.section("session"));
+    let algorithms = read_dbsc(root.section("dbsc"));
+    let gateways = root.optional_section("gateways").map(read_gateways);
+    let store = read_store(root.section("store"));
+    let secrets = read_secrets(root.section("secrets"));
+    let audit = read_audit(root.section("audit"));
+    let log_requests = read_log(root.section("log"));
+    root.finish();
+    Some(Config {
+        public: public?,
+        internal: internal?,
+        apps,
+        operators: match operators {
+            Some(token) => Some(token?),
+            None => None,
+        },
+        session,
+        cookie_name,
+        clear_site_data,
+        algorithms,
+        gateways: match gateways {
+            Some(gateways) => Some(gateways?),
+            None => None,
+        },
+        store: store?,
+        secrets: secrets?,
+        audit,
+        log_requests,
+    })
+}
+
+fn read_public(mut section: Reader<'_>) -> Option<PublicConfig> {
+    let listen = section.require("listen", "\"0.0.0.0:8443\"");
+    let tls = if section.is_table("tls") {
+        let mut tls = section.section("tls");
+        let cert = tls.require("cert", "\"cert.pem\"");
+        let key = tls.require("key", "\"key.pem\"");
+        tls.finish();
+        cert.zip(key).map(|(cert, key)| Some(TlsConfig { cert, key }))
+    } else {
+        let right =
+            "{ cert = \"cert.pem\", key = \"key.pem\" }, or tls = \"off\" behind a proxy that ends TLS";
+        match section.require::<String>("tls", right).as_deref() {
+            Some("off") => Some(None),
+            Some(_) => {
+                section.problem("tls", format!("write tls = {right}"));
+                None
+            }
+            None => None,
+        }
+    };
+    section.finish();
+    Some(PublicConfig { listen: listen?, tls: tls? })
+}
+
+fn read_internal(mut section: Reader<'_>) -> Option<SocketAddr> {
+    let listen = section.require("listen", "\"127.0.0.1:8444\"");
+    section.finish();
+    listen
+}
+
+fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
+    let name: Option<String> = section.require("name", "\"shop\"");
+    if name.as_ref().is_some_and(|name| !is_app_name(name)) {
+        section.problem("name", "an app's name is 1 to 64 letters, digits, \"-\", \"_\" or \".\"");
+    }
+    let origin = section.require("origin", "\"https://shop.example\"");
+    let token = section.require("token_sha256", "the line that `holdfast new-token` prints");
+    section.finish();
+    Some(AppConfig { name: name?, origin: origin?, token: token? })
+}
+
+fn is_app_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+fn refuse_twins(root: &mut Reader<'_>, apps: &[AppConfig]) {
+    if apps.is_empty() {
+        root.problem("apps", "there is no app to protect; write [[apps]] with name, origin and token_sha256");
+    }
+    for (index, app) in apps.iter().enumerate() {
+        let before = || apps.iter().take(index);
+        if before().any(|other| other.name == app.name) {
+            root.problem("apps", format!("two apps are named {:?}; give each its own name", app.name));
+        }
+        if before().any(|other| other.origin == app.origin) {
+            root.problem(
+                "apps",
+                format!("two apps have the origin {}; a session belongs to one app", app.origin),
+            );
+        }
+        if before().any(|other| other.token == app.token) {
+            root.problem(
+                "apps",
+                format!(
+                    "{:?} shares its token with another app; make one with `holdfast new-token`",
+                    app.name
+                ),
+            );
+        }
+    }
+}
+
+fn read_operators(mut section: Reader<'_>) -> Option<TokenHash> {
+    let token = section.require("token_sha256", "the line that `holdfast new-token` prints");
+    section.finish();
+    token
+}
+
+fn read_session(mut section: Reader<'_>) -> (SessionPolicy, CookieName, bool) {
+    let default = SessionPolicy::default();
+    let written = PAIRS.map(|(key, limit)| section.has(key) && section.has(limit));
+    let cookie_name = section.take::<CookieName>("cookie_name").unwrap_or_else(default_cookie_name);
+    let clear_site_data = section.take_or("clear_site_data", false);
+    let policy = SessionPolicy {
+        idle: section.take_or("idle", default.idle),
+        absolute: section.take_or("absolute", default.absolute),
+        bound_cookie: section.take_or("bound_cookie", default.bound_cookie),
+        cookie_overlap: section.take_or("cookie_overlap", default.cookie_overlap),
+        registration_window: section.take_or("registration_window", default.registration_window),
+        unbound: section.take_or("unbound", default.unbound),
+        unbound_idle: section.take_or("unbound_idle", default.unbound_idle),
+        unbound_absolute: section.take_or("unbound_absolute", default.unbound_absolute),
+        max_per_user: section.take_or("max_per_user", default.max_per_user),
+    };
+    refuse_impossible(&mut section, &policy, written);
+    section.finish();
+    (policy, cookie_name, clear_site_data)
+}
+
+/// Spans that must not be longer than another. Only if both are written: a default gives way silently.
+const PAIRS: [(&str, &str); 3] =
+    [("idle", "absolute"), ("bound_cookie", "absolute"), ("unbound_idle", "unbound_absolute")];
+
+/// Combinations that no session could live under.
+fn refuse_impossible(section: &mut Reader<'_>, policy: &SessionPolicy, written: [bool; PAIRS.len()]) {
+    let spans = [
+        ("idle", policy.idle),
+        ("absolute", policy.absolute),
+        ("bound_cookie", policy.bound_cookie),
+        ("registration_window", policy.registration_window),
+        ("unbound_idle", policy.unbound_idle),
+        ("unbound_absolute", policy.unbound_absolute),
+    ];
+    for (key, span) in spans {
+        if span < Duration::from_secs(1) {
+            section.problem(key, "this must be at least \"1s\"");
+        }
+    }
+    let span_of = |name| spans.iter().find(|(key, _)| *key == name).map_or(Duration::ZERO, |(_, span)| *span);
+    for ((key, limit), both_written) in PAIRS.into_iter().zip(written) {
+        if both_written && span_of(key) > span_of(limit) {
+            section.problem(
+                key,
+                format!("this is longer than {limit} and could never be reached; make it shorter"),
+            );
+        }
+    }
+    if policy.max_per_user == 0 {
+        section.problem("max_per_user", "this must be at least 1, or nobody could log in");
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the literal is a cookie name, as the tests of the core show")]
+fn default_cookie_name() -> CookieName {
+    "__Host-holdfast".parse().expect("the default is a cookie name")
+}
+
+fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {
+    let algorithms = section.take_or("algorithms", vec![Algorithm::Es256, Algorithm::Rs256]);
+    if algorithms.is_empty() {
+        section.problem("algorithms", "name at least one of \"ES256\" and \"RS256\"");
+    }
+    section.finish();
+    algorithms
+}
+
+fn read_gateways(mut section: Reader<'_>) -> Option<GatewayConfig> {
+    let trusted: Option<Vec<IpNet>> = section.require("trusted", "[\"127.0.0.1/32\"]");
+    let secret_file = section.require("secret_file", "\"gateway.secret\"");
+    section.finish();
+    Some(GatewayConfig { trusted: trusted?, secret_file: secret_file? })
+}
+
+fn read_store(mut section: Reader<'_>) -> Option<StoreConfig> {
+    let kind: Option<String> = section.require("kind", "\"sled\"");
+    let store = match kind.as_deref() {
+        Some("memory") => Some(StoreConfig::Memory),
+        Some("sled") => section.require("path", "\"data\"").map(StoreConfig::Sled),
+        Some("redis") => {
+            section.problem(
+                "kind",
+                "this version keeps sessions in \"sled\" or \"memory\"; \"redis\" is not spoken yet",
+            );
+            let _ = section.take::<String>("path");
+            None
+        }
+        Some(_) => {
+            section
+                .problem("kind", "a store is \"sled\", or \"memory\" which forgets everything at a restart");
+            None
+        }
+        None => None,
+    };
+    section.finish();
+    store
+}
+
+fn read_secrets(mut section: Reader<'_>) -> Option<SecretsConfig> {
+    let root_key_file = section.require("root_key_file", "\"root.key\"");
+    let previous_root_key_files = section.take_or("previous_root_key_files", Vec::new());
+    section.finish();
+    Some(SecretsConfig { root_key_file: root_key_file?, previous_root_key_files })
+}
+
+fn read_audit(mut section: Reader<'_>) -> Option<PathBuf> {
+    let file = section.take("file");
+    section.finish();
+    file
+}
+
+fn read_log(mut section: Reader<'_>) -> bool {
+    let requests = section.take_or("requests", true);
+    section.finish();
+    requests
+}

@@ -1,0 +1,45 @@
+//! Trouble of our own: never the client's fault, always a 5xx.
+
+use std::fmt;
+
+use holdfast_store::Unavailable;
+
+/// Something this server needs is not there right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The operating system gives no randomness.
+    Randomness,
+    /// A record kept changing under our hands; the client may try again.
+    Contention,
+    /// The store does not answer; why is for the operator's eyes alone.
+    Store(Unavailable),
+}
+
+impl Trouble {
+    /// The stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Contention => "contention",
+            Self::Randomness => "randomness_unavailable",
+            Self::Store(_) => "store_unavailable",
+        }
+    }
+}
+
+impl From<Unavailable> for Trouble {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Store(unavailable)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Contention => "the session kept changing while the request was served; try again",
+            Self::Randomness => "the operating system gives no randomness; the operator has to look",
+            Self::Store(_) => "the session store does not answer; nothing was changed, try again",
+        })
+    }
+}
+
+impl std::error::Error for Trouble {}

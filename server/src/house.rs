@@ -1,0 +1,121 @@
+//! What the process owns, in one place.
+
+use std::{net::IpAddr, sync::Arc};
+
+use holdfast_core::{
+    Keyring, Origin, UnixTime,
+    dbsc::CookieName,
+    jose::Algorithm,
+    policy::SessionPolicy,
+    secret::SecretText,
+    session::{Activity, Session, Standing},
+};
+use holdfast_store::Store;
+use ipnet::IpNet;
+
+use crate::{
+    Clock,
+    assertion::Assertions,
+    context::Context,
+    telemetry::{Audit, Event, EventName, Log, Metrics},
+    token::TokenHash,
+};
+
+/// Everything the handlers work with. Nothing here is global, so a test can have many.
+pub(crate) struct Holdfast {
+    pub(crate) apps: Vec<Arc<App>>,
+    pub(crate) operators: Option<TokenHash>,
+    pub(crate) policy: SessionPolicy,
+    pub(crate) cookie_name: CookieName,
+    pub(crate) hint_name: CookieName,
+    pub(crate) clear_site_data: bool,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) gateways: Option<Gateways>,
+    pub(crate) public_tls: bool,
+    pub(crate) keyring: Keyring,
+    pub(crate) assertions: Assertions,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) audit: Audit,
+    pub(crate) log: Log,
+    pub(crate) metrics: Metrics,
+}
+
+/// A protected app.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) name: Arc<str>,
+    pub(crate) origin: Origin,
+    pub(crate) token: TokenHash,
+}
+
+/// Who may ask as a gateway.
+#[derive(Debug)]
+pub(crate) struct Gateways {
+    pub(crate) trusted: Vec<IpNet>,
+    pub(crate) secret: SecretText,
+}
+
+impl Gateways {
+    /// Whether a gateway may have this address.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl Holdfast {
+    pub(crate) fn app_named(&self, name: &str) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| *app.name == *name)
+    }
+
+    /// The app that an address belongs to, and the path within it.
+    pub(crate) fn app_of_address<'a>(&self, address: &'a str) -> Option<(&Arc<App>, &'a str)> {
+        self.apps.iter().find_map(|app| Some((app, app.origin.path_of(address)?)))
+    }
+
+    /// How a session stands now.
+    pub(crate) fn standing(&self, session: &Session, activity: Activity, now: UnixTime) -> Standing {
+        session.standing(activity, &self.policy, now)
+    }
+
+    /// Counts what browsers say about refreshes they gave up. It changes no decision: anybody can send the field.
+    pub(crate) fn count_skipped<'a>(&self, values: impl Iterator<Item = &'a str>) {
+        for reason in values.flat_map(holdfast_core::dbsc::headers::read_skipped) {
+            self.metrics.skipped(reason);
+        }
+    }
+
+    /// Writes an event and counts it.
+    pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
+        if let Some(name) = event.event {
+            self.metrics.event(name);
+        }
+        self.audit.record(now, event);
+    }
+
+    /// Writes an event about a session.
+    pub(crate) fn record_of(&self, name: EventName, session: &Session, context: &Context, about: Event<'_>) {
+        let client = session.record().client.as_ref();
+        let event = Event {
+            event: Some(name),
+            client_ip: about.client_ip.or_else(|| client.and_then(|client| client.ip)),
+            user_agent: about.user_agent.or_else(|| client.and_then(|client| client.user_agent.as_deref())),
+            ..about
+        };
+        self.record(context.now, &of_session(session, context, event));
+    }
+}
+
+/// An event with what the session and the request know.
+pub(crate) fn of_session<'a>(session: &'a Session, context: &'a Context, about: Event<'a>) -> Event<'a> {
+    let record = session.record();
+    Event {
+        app: Some(&record.app),
+        user: Some(&record.user),
+        session: Some(record.id),
+        binding: Some(session.level().as_str()),
+        request_id: Some(context.request_id.as_str()),
+        ..about
+    }
+}

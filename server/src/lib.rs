@@ -1,0 +1,31 @@
+//! Holdfast: a server that keeps web sessions on the device where they began.
+//!
+//! The rules are in `holdfast-core`, the memory in `holdfast-store`; this crate is the thin porch that faces the street:
+//! configuration, listeners, routes, telemetry. Begin with `router.rs`, which lists everything it does for strangers.
+
+mod assertion;
+mod checks;
+pub mod cli;
+mod clock;
+pub mod config;
+mod context;
+mod demo;
+mod error;
+mod extract;
+mod house;
+mod listen;
+mod random;
+mod respond;
+mod router;
+mod routes;
+mod secrets;
+mod serve;
+mod sessions;
+mod sweeper;
+mod telemetry;
+mod token;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use serve::{Running, StartError, serve};
+pub use token::TokenHash;

@@ -1,0 +1,134 @@
+//! `POST /v1/check`: an app asks about a request.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use holdfast_core::{Level, check::Decision, parse_duration, policy::Requirements};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    checks::{Question, assertion, check as decide},
+    context::Context,
+    extract::{AppPermit, Json, cookies, fetch::FetchMetadata},
+    house::Holdfast,
+    respond::{Code, Problem, SessionView},
+};
+
+/// 200 whenever the question could be answered; the answer says what to do.
+pub(crate) async fn check(
+    State(house): State<Arc<Holdfast>>,
+    AppPermit(app): AppPermit,
+    context: Context,
+    Json(input): Json<Input>,
+) -> Result<Response, Problem> {
+    let target = app.origin.path_of(&input.url).ok_or_else(|| {
+        Problem::bad_request(
+            "wrong_origin",
+            "url must be an absolute address below the app's configured origin",
+        )
+    })?;
+    if input.method.is_empty() || !input.method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    {
+        return Err(Problem::bad_request("bad_request", "method must be an HTTP method, such as \"GET\""));
+    }
+    let values = |name| {
+        input.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    };
+    let question = Question {
+        app: &app,
+        method: &input.method,
+        target,
+        credential: cookies::credential(values("cookie"), &house.cookie_name),
+        hint: cookies::has(values("cookie"), &house.hint_name),
+        fetch: FetchMetadata::read(|name| values(name).next()),
+        requirements: input.require.accept()?,
+        client_ip: input.client_ip,
+        user_agent: values("user-agent").next(),
+    };
+    house.count_skipped(values("secure-session-skipped"));
+    let answer = decide(&house, &question, &context).await?;
+    let allowed = answer.verdict.decision == Decision::Allow;
+    let mut request_headers: Vec<(&str, String)> = Vec::new();
+    if let Some(found) = answer.found.as_ref().filter(|_| allowed) {
+        let record = found.session.record();
+        request_headers.push(("Holdfast-User", record.user.to_string()));
+        request_headers.push(("Holdfast-Session", record.id.to_string()));
+        request_headers.push(("Holdfast-Binding", found.session.level().as_str().to_owned()));
+        let assertion = assertion(&house, &question, found, &context);
+        let assertion = assertion.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        request_headers.push(("Holdfast-Assertion", assertion.to_owned()));
+    }
+    let mut response_headers: Vec<(&str, String)> = Vec::new();
+    if !allowed {
+        response_headers.push(("Cache-Control", "no-store".to_owned()));
+        response_headers.extend(answer.location.map(|location| ("Location", location)));
+        response_headers.extend(answer.set_cookie.map(|cookie| ("Set-Cookie", cookie)));
+    }
+    let reason = answer.verdict.reason.as_str();
+    let body = Output {
+        decision: answer.verdict.decision.as_str(),
+        reason,
+        status: answer.status.as_u16(),
+        session: answer
+            .found
+            .as_ref()
+            .map(|found| SessionView::of(&house, &found.session, found.activity, context.now)),
+        request_headers,
+        response_headers,
+    };
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let mut response = (StatusCode::OK, json, body).into_response();
+    response.extensions_mut().insert(Code(reason));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    method: Box<str>,
+    url: Box<str>,
+    #[serde(default)]
+    headers: Vec<(Box<str>, Box<str>)>,
+    client_ip: Option<IpAddr>,
+    #[serde(default)]
+    require: Require,
+}
+
+/// What the caller demands beyond a live session.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Require {
+    binding: Option<Box<str>>,
+    max_auth_age: Option<Box<str>>,
+    max_proof_age: Option<Box<str>>,
+}
+
+impl Require {
+    fn accept(self) -> Result<Requirements, Problem> {
+        let wrong = |what: String| Problem::bad_request("bad_request", what);
+        let level = |text: Box<str>| {
+            text.parse::<Level>().map_err(|error| wrong(format!("require.binding: {error}")))
+        };
+        let age = |text: Box<str>| parse_duration(&text).map_err(|error| wrong(format!("require: {error}")));
+        Ok(Requirements {
+            binding: self.binding.map(level).transpose()?,
+            max_auth_age: self.max_auth_age.map(age).transpose()?,
+            max_proof_age: self.max_proof_age.map(age).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    decision: &'static str,
+    reason: &'static str,
+    status: u16,
+    session: Option<SessionView<'a>>,
+    request_headers: Vec<(&'static str, String)>,
+    response_headers: Vec<(&'static str, String)>,
+}

@@ -1,0 +1,34 @@
+//! One endpoint, one file: what can go wrong, what that means in HTTP, the handler.
+
+pub(crate) mod check;
+pub(crate) mod jwks;
+pub(crate) mod logout;
+pub(crate) mod operations;
+pub(crate) mod own_session;
+pub(crate) mod refresh;
+pub(crate) mod register;
+pub(crate) mod resume;
+pub(crate) mod sessions;
+pub(crate) mod verify;
+
+use http::StatusCode;
+
+use crate::respond::Problem;
+
+/// What is not in the table of routes.
+pub(crate) async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this address; see /openapi.json on the internal listener",
+    )
+}
+
+/// A method that an endpoint does not take.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this endpoint takes another method; Allow says which",
+    )
+}

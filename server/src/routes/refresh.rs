@@ -1,0 +1,259 @@
+//! `POST /_holdfast/dbsc/refresh`: a browser proves that it still holds the key.
+//!
+//! A browser deletes its session over nearly any 4xx but 403 with a challenge, so each status here is chosen for what
+//! Chromium 156 does with it (`spec-notes/dbsc.md`).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use holdfast_core::{
+    Rejection, Rule, UnixTime,
+    dbsc::{self as protocol, Challenge, Purpose, UnverifiedRefresh, headers},
+    session::{Renewal, Session},
+};
+use holdfast_store::{Backend, Replacement};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::{
+    context::Context,
+    error::Trouble,
+    extract::dbsc,
+    house::{App, Holdfast, of_session},
+    random::random,
+    respond::{Problem, expired_cookies, header_value},
+    sessions::{MOST_RACES, find_alive},
+    telemetry::{Event, EventName},
+};
+
+/// Takes the session from its header, then the proof; without one, asks for it; verifies; renews; saves; answers.
+pub(crate) async fn refresh(
+    State(house): State<Arc<Holdfast>>,
+    context: Context,
+    headers: HeaderMap,
+) -> Response {
+    match renew(&house, &headers, &context).await {
+        Ok(Refreshed { app, session, rotated }) => {
+            if rotated {
+                let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
+                house.record_of(EventName::SessionRefreshed, &session, &context, about);
+            }
+            bound_answer(&house, &app, &session, &context)
+                .unwrap_or_else(|trouble| Problem::from(trouble).into_response())
+        }
+        Err(failure) => {
+            report(&house, &failure, &context);
+            failure.answer(&house, &context)
+        }
+    }
+}
+
+/// The answer to a proof that was taken: the instructions, the bound cookie and the next challenge.
+pub(super) fn bound_answer(
+    house: &Holdfast,
+    app: &App,
+    session: &Session,
+    context: &Context,
+) -> Result<Response, Trouble> {
+    let cookie = session.cookie(&house.policy);
+    let value = cookie.seal(&house.keyring);
+    let body = protocol::instructions(session.record().id, &app.origin, &house.cookie_name);
+    let mut response = (StatusCode::OK, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let life = cookie.remaining(context.now);
+    headers.append(
+        header::SET_COOKIE,
+        header_value(protocol::set_cookie(&house.cookie_name, value.reveal(), life)),
+    );
+    headers.append(
+        header::SET_COOKIE,
+        header_value(protocol::set_cookie(&house.hint_name, "1", house.policy.absolute)),
+    );
+    let (name, challenge) = challenge_header(house, session, context.now)?;
+    headers.insert(name, challenge);
+    Ok(response)
+}
+
+struct Refreshed {
+    app: Arc<App>,
+    session: Arc<Session>,
+    /// Whether the proof moved the session on, or was the repetition of one that had.
+    rotated: bool,
+}
+
+/// Why a refresh was not answered with a cookie.
+enum Failure {
+    /// The request is none that a browser would send.
+    Malformed(Rejection, Option<Arc<Session>>),
+    /// No proof came, or none that could be taken: a fresh challenge is the answer.
+    ProveIt(Option<Rejection>, Arc<Session>),
+    /// Our own trouble.
+    Trouble(Trouble),
+    /// There is no such session, or it has ended.
+    Unknown,
+}
+
+async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Result<Refreshed, Failure> {
+    let id = dbsc::session_id(headers).map_err(|rejection| Failure::Malformed(rejection, None))?;
+    let proof = dbsc::proof(headers).map_err(|rejection| Failure::Malformed(rejection, None))?;
+    // A malformed id is an unknown one; the answer must not tell them apart.
+    let id = id.parse().map_err(|_| Failure::Unknown)?;
+    for _ in 0..MOST_RACES {
+        // D-REF-01 · DBSC §8.8: a session that has ended stays so, whatever proof comes.
+        let found = find_alive(house, id, context.now).await?.ok_or(Failure::Unknown)?;
+        let session = found.session;
+        // D-REF-02 · DBSC §8.8: a session without a key is none that a browser could refresh.
+        if session.record().binding.is_none() {
+            return Err(Failure::Unknown);
+        }
+        let app = house.app_named(&session.record().app).ok_or(Failure::Unknown)?;
+        let malformed = |rejection| Failure::Malformed(rejection, Some(Arc::clone(&session)));
+        dbsc::refuse_cross_site(headers, &app.origin).map_err(malformed)?;
+        let Some(proof) = &proof else { return Err(Failure::ProveIt(None, session)) };
+        let proof = UnverifiedRefresh::parse(proof)
+            .map_err(malformed)?
+            .verify(&session, &house.keyring, &app.origin, &house.policy, context.now)
+            .map_err(|rejection| Failure::ProveIt(Some(rejection), Arc::clone(&session)))?;
+        let app = Arc::clone(app);
+        match session.renew(proof, context.now) {
+            Renewal::Repeated => return Ok(Refreshed { app, session, rotated: false }),
+            Renewal::Rotated(next) => match house.store.replace(next.clone()).await? {
+                Replacement::Replaced => {
+                    return Ok(Refreshed { app, session: Arc::new(next), rotated: true });
+                }
+                // Somebody was faster: look again at what the session has become.
+                Replacement::Conflict => {}
+                Replacement::Missing => return Err(Failure::Unknown),
+            },
+        }
+    }
+    Err(Trouble::Contention.into())
+}
+
+impl Failure {
+    fn answer(self, house: &Holdfast, context: &Context) -> Response {
+        match self {
+            Self::Trouble(trouble) => Problem::from(trouble).into_response(),
+            Self::Unknown => Problem::new(
+                StatusCode::NOT_FOUND,
+                Rule::DRef01.code(),
+                "there is no such session, or it has ended; the user must log in again",
+            )
+            .with_all(expired_cookies(house))
+            .into_response(),
+            Self::Malformed(rejection, _) => {
+                let status = if rejection.rule == Rule::DHdr03 {
+                    StatusCode::FORBIDDEN
+                } else {
+                    StatusCode::BAD_REQUEST
+                };
+                Problem::new(status, rejection.rule.code(), rejection.to_string()).into_response()
+            }
+            Self::ProveIt(rejection, session) => prove_it(house, rejection, &session, context),
+        }
+    }
+}
+
+/// 403 with a challenge: the only way to ask a browser for a proof.
+fn prove_it(
+    house: &Holdfast,
+    rejection: Option<Rejection>,
+    session: &Session,
+    context: &Context,
+) -> Response {
+    let challenge = match challenge_header(house, session, context.now) {
+        Ok(challenge) => challenge,
+        Err(trouble) => return Problem::from(trouble).into_response(),
+    };
+    let (code, detail) = match rejection {
+        Some(rejection) => (rejection.rule.code(), rejection.to_string()),
+        None => {
+            ("proof_required", "sign the challenge in Secure-Session-Challenge and post it here".to_owned())
+        }
+    };
+    Problem::new(StatusCode::FORBIDDEN, code, detail).with_all([challenge]).into_response()
+}
+
+/// A fresh challenge for the next refresh of this session.
+fn challenge_header(
+    house: &Holdfast,
+    session: &Session,
+    now: UnixTime,
+) -> Result<(HeaderName, HeaderValue), Trouble> {
+    let challenge = Challenge {
+        purpose: Purpose::Refresh,
+        session: session.record().id,
+        generation: session.generation(),
+        expires_at: now.after(house.policy.refresh_challenge()),
+        random: random()?,
+    };
+    let value =
+        headers::write_challenge(&challenge.seal(&house.keyring), session.record().id).unwrap_or_default();
+    Ok((HeaderName::from_static(headers::CHALLENGE), header_value(value)))
+}
+
+fn report(house: &Holdfast, failure: &Failure, context: &Context) {
+    match failure {
+        Failure::Malformed(rejection, session) => {
+            report_rejection(
+                house,
+                EventName::ProofRejected,
+                rejection.rule,
+                session.as_deref(),
+                "refresh",
+                context,
+            );
+        }
+        Failure::ProveIt(Some(rejection), session) => {
+            report_rejection(
+                house,
+                EventName::ProofRejected,
+                rejection.rule,
+                Some(session),
+                "refresh",
+                context,
+            );
+        }
+        Failure::ProveIt(None, _) | Failure::Trouble(_) | Failure::Unknown => {}
+    }
+}
+
+/// Tells of a proof that was refused. The session is told only where the request has reached one.
+pub(super) fn report_rejection(
+    house: &Holdfast,
+    name: EventName,
+    rule: Rule,
+    session: Option<&Session>,
+    endpoint: &str,
+    context: &Context,
+) {
+    house.metrics.rejection(rule);
+    let event = Event {
+        event: Some(name),
+        reason: Some(rule.code()),
+        rule: Some(rule),
+        client_ip: Some(context.client_ip),
+        request_id: Some(context.request_id.as_str()),
+        detail: Some(endpoint),
+        ..Event::default()
+    };
+    match session {
+        Some(session) => house.record(context.now, &of_session(session, context, event)),
+        None => house.record(context.now, &event),
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<holdfast_store::Unavailable> for Failure {
+    fn from(unavailable: holdfast_store::Unavailable) -> Self {
+        Self::Trouble(unavailable.into())
+    }
+}

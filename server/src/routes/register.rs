@@ -1,0 +1,189 @@
+//! `POST /_holdfast/dbsc/register`: a browser brings the key of its session.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use holdfast_core::{
+    Rejection, Rule,
+    dbsc::UnverifiedRegistration,
+    session::{AlreadyBound, Session},
+};
+use holdfast_store::{Backend, Found, Replacement};
+use http::{HeaderMap, StatusCode};
+
+use super::refresh::bound_answer;
+use crate::{
+    context::Context,
+    error::Trouble,
+    extract::dbsc,
+    house::{App, Holdfast},
+    respond::Problem,
+    sessions::{MOST_RACES, find_alive},
+    telemetry::{Event, EventName},
+};
+
+/// Takes the proof from its header; then the session from the proof's challenge; verifies; binds; saves; answers.
+pub(crate) async fn register(
+    State(house): State<Arc<Holdfast>>,
+    context: Context,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let outcome = bind(&house, &headers, &context).await;
+    match outcome {
+        Ok((app, session)) => {
+            let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
+            house.record_of(EventName::SessionBound, &session, &context, about);
+            Ok(bound_answer(&house, &app, &session, &context)?)
+        }
+        Err(failure) => {
+            report(&house, &failure, &context);
+            Err(failure)
+        }
+    }
+}
+
+/// Why a registration was not taken.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A rule said no; the session it was about, if that was found.
+    Rejected(Rejection, Option<Arc<Session>>),
+    /// The session has a key, and this is another one.
+    SecondKey(Arc<Session>),
+    /// Our own trouble.
+    Trouble(Trouble),
+}
+
+async fn bind(
+    house: &Holdfast,
+    headers: &HeaderMap,
+    context: &Context,
+) -> Result<(Arc<App>, Arc<Session>), Failure> {
+    // D-REG-01 · DBSC §8.8: without a proof there is no key, and a session without a key is not bound.
+    let proof = dbsc::proof(headers)?.ok_or(Rejection::of(Rule::DReg01))?;
+    for _ in 0..MOST_RACES {
+        let unverified = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?;
+        let (app, found) = session_of(house, &unverified, context).await?;
+        let with_session = |rejection| Failure::Rejected(rejection, Some(Arc::clone(&found.session)));
+        dbsc::refuse_cross_site(headers, &app.origin).map_err(with_session)?;
+        let verified = unverified.verify(&house.algorithms, &app.origin).map_err(with_session)?;
+        let next = match found.session.bind(verified, context.now) {
+            Ok(next) => next,
+            Err(AlreadyBound { same_key: true }) => return Err(with_session(Rule::DReg13.into())),
+            Err(AlreadyBound { same_key: false }) => return Err(Failure::SecondKey(found.session)),
+        };
+        match house.store.replace(next.clone()).await? {
+            Replacement::Replaced => return Ok((app, Arc::new(next))),
+            // Somebody was faster: look again at what the session has become.
+            Replacement::Conflict => {}
+            Replacement::Missing => return Err(Rejection::of(Rule::DReg12).into()),
+        }
+    }
+    Err(Trouble::Contention.into())
+}
+
+/// The living session that the challenge was issued for, and its app.
+async fn session_of(
+    house: &Holdfast,
+    unverified: &UnverifiedRegistration<'_>,
+    context: &Context,
+) -> Result<(Arc<App>, Found), Failure> {
+    // D-REG-12 · DBSC §8.8: a login that was undone in the meantime must not come back through its challenge.
+    let dead = Rejection::of(Rule::DReg12);
+    let found = find_alive(house, unverified.session(), context.now).await?.ok_or(dead)?;
+    let app = house.app_named(&found.session.record().app).ok_or(dead)?;
+    Ok((Arc::clone(app), found))
+}
+
+fn report(house: &Holdfast, failure: &Failure, context: &Context) {
+    let (name, rule, session) = match failure {
+        Failure::Rejected(rejection, session) => (EventName::ProofRejected, rejection.rule, session.as_ref()),
+        Failure::SecondKey(session) => (EventName::BindingConflict, Rule::DReg13, Some(session)),
+        Failure::Trouble(_) => return,
+    };
+    super::refresh::report_rejection(
+        house,
+        name,
+        rule,
+        session.map(|session| &**session),
+        "register",
+        context,
+    );
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection, None)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<holdfast_store::Unavailable> for Failure {
+    fn from(unavailable: holdfast_store::Unavailable) -> Self {
+        Self::Trouble(unavailable.into())
+    }
+}
+
+impl IntoResponse for Failure {
+    /// Any 4xx is the same to a browser: it stays as it was. The status is for people.
+    fn into_response(self) -> Response {
+        let (rule, status) = match self {
+            Self::Trouble(trouble) => return Problem::from(trouble).into_response(),
+            Self::SecondKey(_) => (Rule::DReg13, StatusCode::CONFLICT),
+            Self::Rejected(rejection, _) => (rejection.rule, status_of(rejection.rule)),
+        };
+        Problem::new(status, rule.code(), Rejection::of(rule).to_string()).into_response()
+    }
+}
+
+const fn status_of(rule: Rule) -> StatusCode {
+    match rule {
+        Rule::DReg13 => StatusCode::CONFLICT,
+        Rule::DReg12 => StatusCode::NOT_FOUND,
+        Rule::DHdr03
+        | Rule::DReg06
+        | Rule::DReg07
+        | Rule::DReg08
+        | Rule::DReg09
+        | Rule::DReg10
+        | Rule::DReg11 => StatusCode::FORBIDDEN,
+        Rule::J01
+        | Rule::J02
+        | Rule::J03
+        | Rule::J04
+        | Rule::J05
+        | Rule::J06
+        | Rule::K01
+        | Rule::K02
+        | Rule::K03
+        | Rule::K04
+        | Rule::K05
+        | Rule::DHdr01
+        | Rule::DHdr02
+        | Rule::DReg01
+        | Rule::DReg02
+        | Rule::DReg03
+        | Rule::DReg04
+        | Rule::DReg05
+        | Rule::DRef01
+        | Rule::DRef02
+        | Rule::DRef03
+        | Rule::DRef04
+        | Rule::DRef05
+        | Rule::DRef06
+        | Rule::DRef07
+        | Rule::DRef08
+        | Rule::DRef09
+        | Rule::DRef10
+        | Rule::DRef11
+        | Rule::DRef12
+        | Rule::DRef13 => StatusCode::BAD_REQUEST,
+    }
+}

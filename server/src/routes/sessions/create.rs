@@ -1,0 +1,134 @@
+//! `POST /v1/sessions`: the app has just authenticated a user.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use holdfast_core::session::{Client, Login};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{AuthInput, begun_answer};
+use crate::{
+    context::Context,
+    extract::{AppPermit, Json},
+    house::Holdfast,
+    respond::Problem,
+    sessions::{begin, replace_presented},
+};
+
+/// Ends the session that the browser had, and begins the new one.
+pub(crate) async fn create(
+    State(house): State<Arc<Holdfast>>,
+    AppPermit(app): AppPermit,
+    context: Context,
+    Json(input): Json<Input>,
+) -> Result<Response, Problem> {
+    let previous = input.previous_cookie.clone();
+    let login = input.accept(&app.name)?;
+    if let Some(cookie) = previous {
+        replace_presented(&house, &app, &cookie, &context).await?;
+    }
+    let begun = begin(&house, login, &context).await?;
+    Ok(begun_answer(&house, &begun, context.now))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    user: Box<str>,
+    auth: Option<AuthInput>,
+    client: Option<ClientInput>,
+    attributes: Option<Box<RawValue>>,
+    previous_cookie: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientInput {
+    ip: Option<Box<str>>,
+    user_agent: Option<Box<str>>,
+}
+
+impl Input {
+    fn accept(self, app: &Arc<str>) -> Result<Login, Problem> {
+        refuse_bad_user(&self.user)?;
+        Ok(Login {
+            app: Arc::clone(app),
+            user: self.user,
+            auth: self.auth.map(AuthInput::accept).transpose()?,
+            client: self.client.map(ClientInput::accept).transpose()?,
+            attributes: self.attributes.as_deref().map(accept_attributes).transpose()?,
+        })
+    }
+}
+
+impl ClientInput {
+    fn accept(self) -> Result<Box<Client>, Problem> {
+        let parse = |ip: Box<str>| {
+            ip.parse().map_err(|_| Problem::bad_request("bad_request", "client.ip is not an IP address"))
+        };
+        Ok(Box::new(Client {
+            ip: self.ip.map(parse).transpose()?,
+            user_agent: self.user_agent.map(|text| Arc::from(cut(&text, MAX_USER_AGENT_BYTES))),
+        }))
+    }
+}
+
+/// A user's name travels in headers, where white space at its ends and control characters would be lost or worse; two
+/// users must not become one on the way.
+fn refuse_bad_user(user: &str) -> Result<(), Problem> {
+    let fits = (1..=256).contains(&user.len()) && user.trim() == user && !user.chars().any(char::is_control);
+    if fits {
+        return Ok(());
+    }
+    let detail =
+        "user must be 1 to 256 bytes, without control characters and without white space at its ends";
+    Err(Problem::bad_request("bad_request", detail))
+}
+
+fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
+    let text = raw.get();
+    if text.len() > MAX_ATTRIBUTES_BYTES {
+        return Err(Problem::bad_request(
+            "bad_request",
+            "attributes are larger than 4096 bytes; keep large things in the app",
+        ));
+    }
+    // Read once here, so that what is stored can be shown again without a second look.
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
+        .map_err(|_| Problem::bad_request("bad_request", "attributes must be a JSON object"))?;
+    serde_json::to_string(&object)
+        .map(Into::into)
+        .map_err(|_| Problem::bad_request("bad_request", "attributes must be a JSON object"))
+}
+
+/// The text up to `most` bytes, not cutting a character in two.
+fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+const MAX_USER_AGENT_BYTES: usize = 512;
+const MAX_ATTRIBUTES_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_survive_a_header() {
+        for user in ["alice", "a b", "Zoë", "urn:user:1", &"x".repeat(256)] {
+            assert!(refuse_bad_user(user).is_ok(), "{user}");
+        }
+        for user in ["", " alice", "alice ", "a\nb", "a\0b", "a\u{7f}", "\u{a0}a", &"x".repeat(257)] {
+            assert!(refuse_bad_user(user).is_err(), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn cutting_keeps_characters_whole() {
+        assert_eq!(cut("abc", 5), "abc");
+        assert_eq!(cut("abc", 2), "ab");
+        assert_eq!(cut("éé", 3), "é");
+    }
+}

@@ -1,0 +1,90 @@
+//! `/v1/sessions` and `/v1/users`: what apps and operators do with sessions.
+
+mod create;
+mod end;
+mod list;
+mod read;
+mod regenerate;
+
+pub(crate) use create::create;
+pub(crate) use end::{end_everyone, end_one, end_user};
+pub(crate) use list::list;
+pub(crate) use read::read;
+pub(crate) use regenerate::regenerate;
+
+use axum::response::{IntoResponse, Response};
+use holdfast_core::{
+    SessionId, UnixTime,
+    session::{Activity, Auth},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    house::Holdfast,
+    respond::{Problem, SessionView},
+    sessions::Begun,
+    telemetry::parse_rfc3339,
+};
+
+/// `auth` of a request body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthInput {
+    acr: Option<Box<str>>,
+    #[serde(default)]
+    amr: Vec<Box<str>>,
+    auth_time: Option<Box<str>>,
+}
+
+impl AuthInput {
+    fn accept(self) -> Result<Box<Auth>, Problem> {
+        let auth_time = match self.auth_time {
+            None => None,
+            Some(text) => Some(parse_rfc3339(&text).ok_or_else(|| {
+                Problem::bad_request(
+                    "bad_request",
+                    "auth.auth_time must be RFC 3339, such as \"2026-11-22T10:00:00Z\"",
+                )
+            })?),
+        };
+        if self.amr.len() > MAX_AMR {
+            return Err(Problem::bad_request("bad_request", "auth.amr has more than 16 entries"));
+        }
+        Ok(Box::new(Auth { acr: self.acr, amr: self.amr, auth_time }))
+    }
+}
+
+/// The answer of create and regenerate.
+#[derive(Serialize)]
+struct BegunView<'a> {
+    session: SessionView<'a>,
+    response_headers: &'a [(&'static str, String)],
+}
+
+fn begun_answer(house: &Holdfast, begun: &Begun, now: UnixTime) -> Response {
+    let record = begun.session.record();
+    let activity = Activity { last_seen: record.created_at, confirmed_at: None };
+    let session = SessionView::of(house, &begun.session, activity, now);
+    json(StatusCode::CREATED, &BegunView { session, response_headers: &begun.response_headers })
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// An id that may be anything a client typed; what is no id is no session.
+fn parse_id(text: &str) -> Option<SessionId> {
+    text.parse().ok()
+}
+
+fn unknown_session() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "session_unknown",
+        "there is no session of this id that the caller may see",
+    )
+}
+
+const MAX_AMR: usize = 16;

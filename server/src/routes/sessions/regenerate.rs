@@ -1,0 +1,41 @@
+//! `POST /v1/sessions/{id}/regenerate`: the same user goes on under a new id.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use serde::Deserialize;
+
+use super::{AuthInput, begun_answer, parse_id, unknown_session};
+use crate::{
+    context::Context,
+    extract::{AppPermit, Json},
+    house::Holdfast,
+    respond::Problem,
+    sessions::{find_alive, regenerate as follow},
+};
+
+/// The old session must be alive: from an ended one nothing follows.
+pub(crate) async fn regenerate(
+    State(house): State<Arc<Holdfast>>,
+    AppPermit(app): AppPermit,
+    context: Context,
+    Path(id): Path<String>,
+    Json(input): Json<Input>,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id).ok_or_else(unknown_session)?;
+    let auth = input.auth.map(AuthInput::accept).transpose()?;
+    let found =
+        find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
+    let found = found.ok_or_else(unknown_session)?;
+    let begun = follow(&house, &found.session, auth, &context).await?;
+    Ok(begun_answer(&house, &begun, context.now))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    auth: Option<AuthInput>,
+}

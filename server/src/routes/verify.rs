@@ -1,0 +1,152 @@
+//! `/verify/*`: gateways ask about each request, in the words of their kind.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use holdfast_core::{
+    check::{Decision, Reason},
+    policy::Requirements,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::{
+    checks::{Answer, Question, assertion, check},
+    context::Context,
+    extract::{
+        cookies,
+        fetch::FetchMetadata,
+        gateway::{Gateway, GatewayRequest},
+    },
+    house::Holdfast,
+    respond::{Code, Problem, header_value},
+};
+
+/// `GET /verify/nginx`: `auth_request`, which passes on nothing but 401 and 403.
+pub(crate) async fn nginx(
+    State(house): State<Arc<Holdfast>>,
+    gateway: Gateway,
+    context: Context,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let request = gateway.nginx(&headers)?;
+    verify(&house, &request, &headers, &context, Redirects::AsHeader).await
+}
+
+/// `GET /verify/caddy`, `/verify/traefik`, `/verify/haproxy`: `forward_auth`, `ForwardAuth` and `auth-request`.
+pub(crate) async fn forwarded(
+    State(house): State<Arc<Holdfast>>,
+    gateway: Gateway,
+    context: Context,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let request = gateway.forwarded(&headers)?;
+    verify(&house, &request, &headers, &context, Redirects::AsStatus).await
+}
+
+/// Any method on `/verify/envoy/*`: `ext_authz` over HTTP.
+pub(crate) async fn envoy(
+    State(house): State<Arc<Holdfast>>,
+    gateway: Gateway,
+    context: Context,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let request = gateway.envoy(&method, &uri, &headers, "/verify/envoy")?;
+    verify(&house, &request, &headers, &context, Redirects::AsStatus).await
+}
+
+/// How a gateway can be told to redirect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Redirects {
+    /// 401, with the address in `Holdfast-Redirect`: the gateway's `error_page` does the rest.
+    AsHeader,
+    /// 307 and `Location`.
+    AsStatus,
+}
+
+async fn verify(
+    house: &Holdfast,
+    request: &GatewayRequest<'_>,
+    headers: &HeaderMap,
+    context: &Context,
+    redirects: Redirects,
+) -> Result<Response, Problem> {
+    let Some((app, target)) = house.app_of_address(&request.address) else {
+        let detail = "the address is below no configured app's origin; check the gateway's headers and [[apps]] origin";
+        return Err(Problem::new(StatusCode::FORBIDDEN, Reason::PolicyDenied.as_str(), detail)
+            .with(REASON, HeaderValue::from_static(Reason::PolicyDenied.as_str())));
+    };
+    let values =
+        |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let question = Question {
+        app,
+        method: request.method,
+        target,
+        credential: cookies::credential(values("cookie"), &house.cookie_name),
+        hint: cookies::has(values("cookie"), &house.hint_name),
+        fetch: FetchMetadata::read(|name| values(name).next()),
+        requirements: Requirements::default(),
+        client_ip: Some(request.client_ip),
+        user_agent: values("user-agent").next(),
+    };
+    house.count_skipped(values("secure-session-skipped"));
+    let answer = check(house, &question, context).await?;
+    Ok(match (answer.verdict.decision, &answer.found) {
+        (Decision::Allow, Some(found)) => {
+            let assertion = assertion(house, &question, found, context);
+            allow(found, assertion)
+        }
+        _ => refuse(answer, redirects),
+    })
+}
+
+/// 200 with the identity headers, each of them always there: a gateway that copies a missing header would keep what the
+/// client sent under that name.
+fn allow(found: &holdfast_store::Found, assertion: Option<HeaderValue>) -> Response {
+    let record = found.session.record();
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        USER,
+        HeaderValue::from_bytes(record.user.as_bytes()).unwrap_or(HeaderValue::from_static("")),
+    );
+    headers.insert(SESSION, header_value(record.id.to_string()));
+    headers.insert(BINDING, HeaderValue::from_static(found.session.level().as_str()));
+    headers.insert(ASSERTION, assertion.unwrap_or(HeaderValue::from_static("")));
+    response.extensions_mut().insert(Code(Reason::Ok.as_str()));
+    response
+}
+
+fn refuse(answer: Answer, redirects: Redirects) -> Response {
+    let reason = answer.verdict.reason;
+    let mut extra = vec![
+        (REASON, HeaderValue::from_static(reason.as_str())),
+        (DECISION, HeaderValue::from_static(answer.verdict.decision.as_str())),
+    ];
+    let mut status = answer.status;
+    if let Some(location) = answer.location {
+        let name = match redirects {
+            Redirects::AsHeader => {
+                status = StatusCode::UNAUTHORIZED;
+                REDIRECT
+            }
+            Redirects::AsStatus => header::LOCATION,
+        };
+        extra.push((name, header_value(location)));
+    }
+    extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
+    extra.extend([USER, SESSION, BINDING, ASSERTION].map(|name| (name, HeaderValue::from_static(""))));
+    Problem::new(status, reason.as_str(), reason.says()).with_all(extra).into_response()
+}
+
+const USER: HeaderName = HeaderName::from_static("holdfast-user");
+const SESSION: HeaderName = HeaderName::from_static("holdfast-session");
+const BINDING: HeaderName = HeaderName::from_static("holdfast-binding");
+const ASSERTION: HeaderName = HeaderName::from_static("holdfast-assertion");
+const REASON: HeaderName = HeaderName::from_static("holdfast-reason");
+const DECISION: HeaderName = HeaderName::from_static("holdfast-decision");
+const REDIRECT: HeaderName = HeaderName::from_static("holdfast-redirect");

@@ -1,0 +1,104 @@
+//! Secrets come from files, never from the configuration itself.
+
+use std::{
+    fs, io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use holdfast_core::{RootKey, secret::SecretText};
+
+use crate::{
+    config::{Config, StoreConfig},
+    random::random,
+    token::hex,
+};
+
+/// The root keys and the gateways' secret.
+pub(crate) struct Secrets {
+    pub(crate) root_key: RootKey,
+    pub(crate) previous_root_keys: Vec<RootKey>,
+    pub(crate) gateway: Option<SecretText>,
+}
+
+impl Secrets {
+    /// Reads every secret that the configuration names. The root key is made if it is missing and the store is embedded:
+    /// with a store of its own the server is alone, and nobody else has to know the key.
+    ///
+    /// # Errors
+    /// A sentence that names the key of the configuration, the file, and what would be right.
+    pub(crate) fn load(config: &Config) -> Result<Self, String> {
+        let file = &config.secrets.root_key_file;
+        if !file.exists() && matches!(config.store, StoreConfig::Memory | StoreConfig::Sled(_)) {
+            make_root_key(file)
+                .map_err(|what| format!("secrets.root_key_file: {}: {what}", file.display()))?;
+        }
+        Self::read(config)
+    }
+
+    /// Reads every secret and makes none.
+    ///
+    /// # Errors
+    /// As [`Secrets::load`].
+    pub(crate) fn read(config: &Config) -> Result<Self, String> {
+        let root_key = read_root_key("secrets.root_key_file", &config.secrets.root_key_file)?;
+        let previous = config.secrets.previous_root_key_files.iter();
+        let previous_root_keys = previous
+            .map(|file| read_root_key("secrets.previous_root_key_files", file))
+            .collect::<Result<_, _>>()?;
+        let gateway = match &config.gateways {
+            None => None,
+            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file)?),
+        };
+        Ok(Self { root_key, previous_root_keys, gateway })
+    }
+}
+
+fn read_root_key(key: &str, file: &Path) -> Result<RootKey, String> {
+    let text = read_private(key, file)?;
+    RootKey::from_hex(&text).ok_or_else(|| {
+        format!("{key}: {} does not hold 64 hex digits; make it with: openssl rand -hex 32", file.display())
+    })
+}
+
+fn read_gateway_secret(file: &Path) -> Result<SecretText, String> {
+    let key = "gateways.secret_file";
+    let text = read_private(key, file)?;
+    let secret = text.trim_ascii();
+    let fits = (SHORTEST_SECRET..=1024).contains(&secret.len())
+        && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        Ok(SecretText::new(secret))
+    } else {
+        let right = "one line of at least 16 printable characters; make it with: openssl rand -hex 32";
+        Err(format!("{key}: {} must hold {right}", file.display()))
+    }
+}
+
+/// Reads a secret, unless everybody may.
+fn read_private(key: &str, file: &Path) -> Result<String, String> {
+    let told = |error: io::Error| format!("{key}: {} cannot be read: {error}", file.display());
+    let mode = fs::metadata(file).map_err(told)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(format!("{key}: {} can be read by everybody; run: chmod 600 {0}", file.display()));
+    }
+    fs::read_to_string(file).map_err(told)
+}
+
+fn make_root_key(file: &Path) -> Result<(), String> {
+    let bytes: [u8; 32] = random().map_err(|trouble| trouble.to_string())?;
+    write_private(file, &format!("{}\n", hex(&bytes))).map_err(|error| format!("it cannot be made: {error}"))
+}
+
+/// Writes a new file that only its owner may read, and sees it on the disk before it returns.
+pub(crate) fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    use io::Write;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()
+}
+
+const SHORTEST_SECRET: usize = 16;

@@ -1,0 +1,98 @@
+//! How sessions begin.
+
+use std::sync::Arc;
+
+use holdfast_core::{
+    SessionId, UnixTime, dbsc,
+    session::{Auth, EndReason, Login, Regeneration, Session, Standing},
+};
+use holdfast_store::{Backend, Creation};
+
+use super::end::end;
+use crate::{
+    context::Context,
+    error::Trouble,
+    house::Holdfast,
+    random::random,
+    telemetry::{Event, EventName},
+};
+
+/// A session that has just begun, and what its browser must be told.
+pub(crate) struct Begun {
+    pub(crate) session: Arc<Session>,
+    pub(crate) response_headers: Vec<(&'static str, String)>,
+}
+
+/// Begins a session for a user whom the app has just authenticated.
+pub(crate) async fn begin(house: &Holdfast, login: Login, context: &Context) -> Result<Begun, Trouble> {
+    let session = create(house, |id, epoch| Session::begin(id, login.clone(), epoch, context.now)).await?;
+    house.record_of(EventName::SessionCreated, &session, context, Event::default());
+    enforce_cap(house, &session, context).await?;
+    announce(house, session, context.now)
+}
+
+/// Goes on with a session under a new id; the old one ends.
+///
+/// The new one is there before the old one goes, so that trouble in between logs nobody out.
+pub(crate) async fn regenerate(
+    house: &Holdfast,
+    old: &Session,
+    auth: Option<Box<Auth>>,
+    context: &Context,
+) -> Result<Begun, Trouble> {
+    let follow = |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, context.now);
+    let session = create(house, follow).await?;
+    end(house, old.record().id, EndReason::Regenerated, context).await?;
+    let detail = format!("follows {}", old.record().id);
+    house.record_of(
+        EventName::SessionRegenerated,
+        &session,
+        context,
+        Event { detail: Some(&detail), ..Event::default() },
+    );
+    announce(house, session, context.now)
+}
+
+async fn create(house: &Holdfast, make: impl Fn(SessionId, u64) -> Session) -> Result<Arc<Session>, Trouble> {
+    for _ in 0..super::MOST_RACES {
+        let epoch = house.store.epoch().await?;
+        let session = make(SessionId::from_bytes(random()?), epoch);
+        match house.store.create(session.clone()).await? {
+            Creation::Created => return Ok(Arc::new(session)),
+            // 128 random bits do not meet twice; if they do, nobody must share a session.
+            Creation::Exists => {}
+        }
+    }
+    Err(Trouble::Randomness)
+}
+
+/// Ends the oldest sessions of a user who has more than allowed.
+async fn enforce_cap(house: &Holdfast, newest: &Session, context: &Context) -> Result<(), Trouble> {
+    let record = newest.record();
+    let mut alive = house.store.by_user(&record.app, &record.user).await?;
+    alive.retain(|found| {
+        found.session.record().id != record.id
+            && !matches!(house.standing(&found.session, found.activity, context.now), Standing::Ended(_))
+    });
+    alive.sort_by_key(|found| (found.session.record().created_at, found.session.record().id));
+    let surplus = (alive.len() + 1).saturating_sub(house.policy.max_per_user);
+    for found in alive.iter().take(surplus) {
+        end(house, found.session.record().id, EndReason::UserCap, context).await?;
+    }
+    Ok(())
+}
+
+/// The headers that the app copies onto its login response.
+fn announce(house: &Holdfast, session: Arc<Session>, now: UnixTime) -> Result<Begun, Trouble> {
+    let cookie = session.cookie(&house.policy);
+    let value = cookie.seal(&house.keyring);
+    let offer =
+        dbsc::offer(session.record().id, random()?, &house.algorithms, &house.keyring, &house.policy, now);
+    let mut response_headers = vec![
+        ("Set-Cookie", dbsc::set_cookie(&house.cookie_name, value.reveal(), cookie.remaining(now))),
+        ("Set-Cookie", dbsc::set_cookie(&house.hint_name, "1", house.policy.absolute)),
+    ];
+    response_headers.extend(offer.map(|offer| ("Secure-Session-Registration", offer)));
+    response_headers.push(("Cache-Control", "no-store".to_owned()));
+    Ok(Begun { session, response_headers })
+}

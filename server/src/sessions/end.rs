@@ -1,0 +1,103 @@
+//! How sessions end.
+
+use std::sync::Arc;
+
+use holdfast_core::{
+    SessionId,
+    check::judge_cookie,
+    cookie::AuthenticCookie,
+    session::{EndReason, Session, Standing},
+};
+use holdfast_store::{Backend, Replacement};
+
+use super::{MOST_RACES, find_alive};
+use crate::{
+    context::Context,
+    error::Trouble,
+    house::{App, Holdfast},
+    telemetry::{Event, EventName},
+};
+
+/// Ends a session. `None` if there is none, or it has ended before. When this returns, the next check says no.
+pub(crate) async fn end(
+    house: &Holdfast,
+    id: SessionId,
+    reason: EndReason,
+    context: &Context,
+) -> Result<Option<Arc<Session>>, Trouble> {
+    for _ in 0..MOST_RACES {
+        let Some(found) = house.store.load(id).await? else { return Ok(None) };
+        // What the clock has ended keeps its reason; the sweeper writes it down.
+        if let Standing::Ended(_) = house.standing(&found.session, found.activity, context.now) {
+            return Ok(None);
+        }
+        let Some(ended) = found.session.end(reason, context.now) else { return Ok(None) };
+        match house.store.replace(ended.clone()).await? {
+            Replacement::Replaced => {
+                record_end(house, &ended, context);
+                return Ok(Some(Arc::new(ended)));
+            }
+            Replacement::Conflict => {}
+            Replacement::Missing => return Ok(None),
+        }
+    }
+    Err(Trouble::Contention)
+}
+
+/// Ends every session of a user but one, and says how many.
+pub(crate) async fn end_of_user(
+    house: &Holdfast,
+    app: &str,
+    user: &str,
+    except: Option<SessionId>,
+    context: &Context,
+) -> Result<usize, Trouble> {
+    let mut ended = 0;
+    for found in house.store.by_user(app, user).await? {
+        let id = found.session.record().id;
+        if Some(id) != except && end(house, id, EndReason::Revoked, context).await?.is_some() {
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+/// Ends the session that a browser had before it logged in, so that a session planted by somebody else does not become
+/// the user's own (session fixation). Only its current cookie speaks for it: an old copy must not log its owner out.
+pub(crate) async fn replace_presented(
+    house: &Holdfast,
+    app: &App,
+    cookie: &str,
+    context: &Context,
+) -> Result<(), Trouble> {
+    if let Some(id) = presented(house, app, cookie, context).await? {
+        end(house, id, EndReason::Replaced, context).await?;
+    }
+    Ok(())
+}
+
+/// The session that a cookie speaks for, if it is the current cookie of a living session of this app.
+async fn presented(
+    house: &Holdfast,
+    app: &App,
+    cookie: &str,
+    context: &Context,
+) -> Result<Option<SessionId>, Trouble> {
+    let Some(cookie) = AuthenticCookie::open(&house.keyring, cookie) else { return Ok(None) };
+    if judge_cookie(&cookie, context.now).is_err() {
+        return Ok(None);
+    }
+    let id = cookie.get().session;
+    let found = find_alive(house, id, context.now).await?;
+    let speaks = found.is_some_and(|found| {
+        let current = found.session.generation();
+        *found.session.record().app == *app.name
+            && (cookie.get().generation == current || cookie.get().generation.checked_add(1) == Some(current))
+    });
+    Ok(speaks.then_some(id))
+}
+
+pub(crate) fn record_end(house: &Holdfast, session: &Session, context: &Context) {
+    let reason = session.record().ended.map(|ended| ended.reason.as_str());
+    house.record_of(EventName::SessionEnded, session, context, Event { reason, ..Event::default() });
+}

@@ -1,0 +1,29 @@
+//! What can be done with sessions: the same for the API, the demo and the sweeper.
+
+mod begin;
+mod end;
+
+pub(crate) use begin::{Begun, begin, regenerate};
+pub(crate) use end::{end, end_of_user, record_end, replace_presented};
+
+use holdfast_core::{SessionId, session::Standing};
+use holdfast_store::{Backend, Found};
+
+use crate::{error::Trouble, house::Holdfast};
+
+/// A session that may be used, or at least not yet ended.
+pub(crate) async fn find_alive(
+    house: &Holdfast,
+    id: SessionId,
+    now: holdfast_core::UnixTime,
+) -> Result<Option<Found>, Trouble> {
+    let found = house.store.load(id).await?;
+    Ok(found.filter(|found| match house.standing(&found.session, found.activity, now) {
+        Standing::Active | Standing::BindingOverdue => true,
+        Standing::Ended(_) => false,
+    }))
+}
+
+/// How often a lost race is run again before the client is asked to. Each loss means that somebody else won, so a
+/// number this high is reached only if something is broken.
+pub(crate) const MOST_RACES: usize = 64;

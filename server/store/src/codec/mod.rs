@@ -1,0 +1,7 @@
+//! The written form of a record.
+
+mod cursor;
+mod record;
+
+pub(crate) use cursor::Malformed;
+pub(crate) use record::{created_at, decode, encode, reason_byte};

@@ -1,0 +1,85 @@
+//! What must not come twice.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
+use holdfast_core::UnixTime;
+use parking_lot::Mutex;
+
+use crate::{Memory, Unavailable};
+
+/// Keys and until when they count, in memory alone.
+pub(super) struct Recent {
+    hasher: RandomState,
+    shards: Box<[Mutex<Keys>]>,
+    /// How many keys one shard takes.
+    room: usize,
+}
+
+struct Keys {
+    until: HashMap<[u8; 16], UnixTime>,
+    /// None of them runs out before this.
+    earliest: UnixTime,
+}
+
+impl Recent {
+    pub(super) fn new(room: usize) -> Self {
+        let shard = || Mutex::new(Keys { until: HashMap::new(), earliest: UnixTime::from_millis(u64::MAX) });
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            room: room / SHARDS,
+        }
+    }
+
+    pub(super) fn remember(
+        &self,
+        key: [u8; 16],
+        until: UnixTime,
+        now: UnixTime,
+    ) -> Result<Memory, Unavailable> {
+        if until <= now {
+            return Ok(Memory::Seen);
+        }
+        let shard = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default() % SHARDS;
+        let shard = self.shards.get(shard).ok_or_else(full)?;
+        let mut keys = shard.lock();
+        if keys.until.get(&key).is_some_and(|known| *known > now) {
+            return Ok(Memory::Seen);
+        }
+        if keys.until.len() >= self.room && keys.earliest <= now {
+            keys.sweep(now);
+        }
+        if keys.until.len() >= self.room {
+            return Err(full());
+        }
+        keys.earliest = keys.earliest.min(until);
+        keys.until.insert(key, until);
+        Ok(Memory::First)
+    }
+
+    /// Lets go of the keys that have run out.
+    pub(super) fn sweep(&self, now: UnixTime) {
+        for shard in &self.shards {
+            let mut keys = shard.lock();
+            if keys.earliest <= now {
+                keys.sweep(now);
+            }
+        }
+    }
+}
+
+impl Keys {
+    fn sweep(&mut self, now: UnixTime) {
+        self.until.retain(|_, until| *until > now);
+        self.earliest = self.until.values().min().copied().unwrap_or(UnixTime::from_millis(u64::MAX));
+    }
+}
+
+fn full() -> Unavailable {
+    Unavailable::new("too many single-use values are remembered; there is room again when some run out")
+}
+
+const SHARDS: usize = 64;

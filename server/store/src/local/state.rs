@@ -1,0 +1,295 @@
+//! What is held in memory, and who may change it.
+//!
+//! A write has two steps. Whoever wants to write asks for the entry ([`State::begin_create`], [`State::begin_replace`]);
+//! from then on nobody else gets it. When the write is durable, or failed, [`State::settle`] shows the new session or the
+//! old one again. So memory never shows what is not acknowledged, and at most one write to a session is under way.
+
+use std::{collections::hash_map, sync::Arc};
+
+use holdfast_core::{
+    SessionId, UnixTime,
+    session::{Activity, Client, Record, Session},
+};
+
+use super::{
+    entry::{Entry, Slot, Stage},
+    fence::Fence,
+    shard::{self, Shard},
+    users::Users,
+    words::Words,
+};
+use crate::{Creation, Found, Replacement, codec};
+
+/// Every session of this process.
+pub(crate) struct State {
+    shards: Box<[Shard]>,
+    users: Users,
+    pub(crate) fence: Fence,
+    pub(crate) words: Words,
+}
+
+/// Whether a write may begin.
+pub(super) enum Begin<T> {
+    /// It is decided without writing.
+    Decided(T),
+    /// The entry is the caller's until it is settled.
+    Granted,
+    /// Another write is under way. Wait for the shard, and ask again.
+    Wait,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: (0..shard::COUNT).map(|_| Shard::new()).collect(),
+            users: Users::new(),
+            fence: Fence::default(),
+            words: Words::default(),
+        }
+    }
+
+    /// The same session, with the names that it shares with others kept once.
+    pub(super) fn slim(&self, session: Session) -> Arc<Session> {
+        let record = session.record();
+        let share_agent = |client: &Client| Client {
+            ip: client.ip,
+            user_agent: client.user_agent.as_deref().map(|agent| self.words.share(agent)),
+        };
+        Arc::new(Session::restore(Record {
+            app: self.words.share(&record.app),
+            client: record.client.as_deref().map(|client| Box::new(share_agent(client))),
+            ..record.clone()
+        }))
+    }
+
+    pub(super) fn shard(&self, id: SessionId) -> Option<&Shard> {
+        self.shards.get(shard::index(id))
+    }
+
+    pub(super) fn begin_create(&self, session: &Arc<Session>) -> Begin<Creation> {
+        let record = session.record();
+        let Some(shard) = self.shard(record.id) else { return Begin::Decided(Creation::Exists) };
+        match shard.entries.write().entry(record.id) {
+            // Also while the other one is being created: nobody waits for an id that nobody draws twice.
+            hash_map::Entry::Occupied(_) => return Begin::Decided(Creation::Exists),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Entry::creating(Arc::clone(session)));
+            }
+        }
+        self.users.add(&record.app, &record.user, record.id);
+        Begin::Granted
+    }
+
+    pub(super) fn begin_replace(&self, next: &Session) -> Begin<Replacement> {
+        let record = next.record();
+        let Some(shard) = self.shard(record.id) else { return Begin::Decided(Replacement::Missing) };
+        let mut entries = shard.entries.write();
+        let Some(entry) = entries.get_mut(&record.id) else { return Begin::Decided(Replacement::Missing) };
+        match entry.stage {
+            Stage::Creating => return Begin::Decided(Replacement::Missing),
+            Stage::Replacing => return Begin::Wait,
+            Stage::Settled => {}
+        }
+        let Some(current) = self.unpack(record.id, &entry.slot) else {
+            return Begin::Decided(Replacement::Missing);
+        };
+        let current = current.record();
+        let is_next = current.revision.checked_add(1) == Some(record.revision);
+        let is_ended = current.ended.is_some() || self.fence.ended(current).is_some();
+        // Ended wins every race, whatever the revisions say.
+        if !is_next || (is_ended && record.ended.is_none()) {
+            return Begin::Decided(Replacement::Conflict);
+        }
+        entry.stage = Stage::Replacing;
+        Begin::Granted
+    }
+
+    /// Ends a write: with the session that is durable now, or without, when it failed.
+    pub(crate) fn settle(&self, id: SessionId, written: Option<Arc<Session>>) {
+        let Some(shard) = self.shard(id) else { return };
+        let mut abandoned = None;
+        {
+            let mut entries = shard.entries.write();
+            let hash_map::Entry::Occupied(mut place) = entries.entry(id) else { return };
+            match (written, place.get().stage) {
+                (Some(session), _) => {
+                    let entry = place.get_mut();
+                    entry.slot = Slot::Ready(session);
+                    entry.stage = Stage::Settled;
+                }
+                (None, Stage::Creating) => abandoned = Some(place.remove()),
+                (None, Stage::Replacing | Stage::Settled) => place.get_mut().stage = Stage::Settled,
+            }
+        }
+        if let Some(session) = abandoned.and_then(|entry| self.unpack(id, &entry.slot)) {
+            self.users.remove(&session.record().app, &session.record().user, id);
+        }
+        shard.settled.notify_waiters();
+    }
+
+    pub(super) fn load(&self, id: SessionId) -> Option<Found> {
+        let shard = self.shard(id)?;
+        let entries = shard.entries.read();
+        let entry = entries.get(&id)?;
+        if entry.stage == Stage::Creating {
+            return None;
+        }
+        entry.warm();
+        let activity = entry.activity();
+        let session = match &entry.slot {
+            Slot::Ready(session) => Arc::clone(session),
+            Slot::Packed(_) => {
+                drop(entries);
+                self.make_ready(id)?
+            }
+        };
+        Some(Found { session: self.fence.apply(session), activity })
+    }
+
+    /// Like [`State::load`], but leaves the session as it is kept.
+    pub(super) fn peek(&self, id: SessionId) -> Option<Found> {
+        let (session, activity) = self.acknowledged(id)?;
+        Some(Found { session: self.fence.apply(session), activity })
+    }
+
+    /// What is to stand on the disk under this id.
+    pub(crate) fn acknowledged(&self, id: SessionId) -> Option<(Arc<Session>, Activity)> {
+        let entries = self.shard(id)?.entries.read();
+        let entry = entries.get(&id).filter(|entry| entry.stage != Stage::Creating)?;
+        Some((self.unpack(id, &entry.slot)?, entry.activity()))
+    }
+
+    pub(crate) fn activity(&self, id: SessionId) -> Option<Activity> {
+        Some(self.shard(id)?.entries.read().get(&id)?.activity())
+    }
+
+    pub(super) fn touch(&self, id: SessionId, now: UnixTime, confirms: bool) {
+        if let Some(shard) = self.shard(id)
+            && let Some(entry) = shard.entries.read().get(&id)
+        {
+            entry.touch(now, confirms);
+        }
+    }
+
+    pub(super) fn by_user(&self, app: &str, user: &str) -> Vec<Found> {
+        let is_theirs =
+            |found: &Found| &*found.session.record().app == app && &*found.session.record().user == user;
+        self.users.of(app, user).into_iter().filter_map(|id| self.load(id)).filter(is_theirs).collect()
+    }
+
+    /// Removes a session that nobody is writing and that still is as it was judged.
+    pub(super) fn forget(&self, judged: &Session) -> bool {
+        let record = judged.record();
+        let Some(shard) = self.shard(record.id) else { return false };
+        {
+            let mut entries = shard.entries.write();
+            let Some(entry) = entries.get(&record.id) else { return false };
+            let is_same = self
+                .unpack(record.id, &entry.slot)
+                .is_some_and(|current| current.record().revision == record.revision);
+            if entry.stage != Stage::Settled || !is_same {
+                return false;
+            }
+            entries.remove(&record.id);
+        }
+        self.users.remove(&record.app, &record.user, record.id);
+        true
+    }
+
+    /// The ids of one shard, for whoever goes round through all of them.
+    pub(super) fn ids(&self, shard: usize) -> Vec<SessionId> {
+        self.shards.get(shard).map_or_else(Vec::new, |shard| shard.entries.read().keys().copied().collect())
+    }
+
+    /// Those of these ids whose use is to be written down; they count as written from here on.
+    pub(super) fn take_unsaved(&self, ids: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
+        let take = |id: &SessionId| {
+            self.shard(*id).is_some_and(|shard| {
+                shard.entries.read().get(id).is_some_and(|entry| {
+                    let is_unsaved = entry.is_unsaved() && entry.stage != Stage::Creating;
+                    if is_unsaved {
+                        entry.mark_saved();
+                    }
+                    is_unsaved
+                })
+            })
+        };
+        ids.into_iter().filter(take).collect()
+    }
+
+    /// All ids whose use is to be written down; they count as written from here on.
+    pub(crate) fn unsaved(&self) -> Vec<SessionId> {
+        (0..shard::COUNT).flat_map(|shard| self.take_unsaved(self.ids(shard))).collect()
+    }
+
+    /// Packs a session that nobody asked for since the last time.
+    pub(super) fn cool(&self, id: SessionId) {
+        let Some(shard) = self.shard(id) else { return };
+        let is_cool = {
+            let entries = shard.entries.read();
+            entries.get(&id).is_some_and(|entry| matches!(entry.slot, Slot::Ready(_)) && !entry.cool())
+        };
+        if is_cool
+            && let Some(entry) = shard.entries.write().get_mut(&id)
+            && entry.stage == Stage::Settled
+            && let Slot::Ready(session) = &entry.slot
+        {
+            entry.slot = Slot::Packed(self.pack(session));
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.entries.read().len()).sum()
+    }
+
+    /// Takes in a session that was read from the disk. False if its id is here already.
+    pub(crate) fn recover(&self, record: &Record, activity: Activity) -> bool {
+        let mut packed = Vec::with_capacity(256);
+        codec::encode(record, Some(&self.words), &mut packed);
+        let entry = Entry::recovered(packed.into_boxed_slice(), activity);
+        let Some(shard) = self.shard(record.id) else { return false };
+        match shard.entries.write().entry(record.id) {
+            hash_map::Entry::Occupied(_) => return false,
+            hash_map::Entry::Vacant(place) => {
+                place.insert(entry);
+            }
+        }
+        self.users.add(&record.app, &record.user, record.id);
+        true
+    }
+
+    fn make_ready(&self, id: SessionId) -> Option<Arc<Session>> {
+        let mut entries = self.shard(id)?.entries.write();
+        let entry = entries.get_mut(&id)?;
+        let session = self.unpack(id, &entry.slot)?;
+        entry.slot = Slot::Ready(Arc::clone(&session));
+        Some(session)
+    }
+
+    fn pack(&self, session: &Session) -> Box<[u8]> {
+        let mut packed = Vec::with_capacity(256);
+        codec::encode(session.record(), Some(&self.words), &mut packed);
+        packed.into_boxed_slice()
+    }
+
+    /// None never happens: what is packed here was packed here. If it did, the session would be absent, which means no.
+    fn unpack(&self, id: SessionId, slot: &Slot) -> Option<Arc<Session>> {
+        match slot {
+            Slot::Packed(bytes) => {
+                codec::decode(id, bytes, &self.words).ok().map(|record| Arc::new(Session::restore(record)))
+            }
+            Slot::Ready(session) => Some(Arc::clone(session)),
+        }
+    }
+}
+
+impl State {
+    /// When a session was made, without unpacking it.
+    pub(super) fn created_at(&self, id: SessionId) -> Option<UnixTime> {
+        let entries = self.shard(id)?.entries.read();
+        match &entries.get(&id)?.slot {
+            Slot::Packed(bytes) => codec::created_at(bytes).ok(),
+            Slot::Ready(session) => Some(session.record().created_at),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The database, at arm's length: sled may fail and may panic, and neither goes further than this file.
+
+use std::{
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+use holdfast_core::SessionId;
+
+/// An open database.
+pub(super) struct Disk {
+    db: sled::Db,
+}
+
+/// Why the database does not do what it should.
+#[derive(Debug)]
+pub(crate) enum DiskError {
+    /// What it holds makes no sense. Said in words for the operator.
+    Damaged(String),
+    /// The operating system said no.
+    Io(io::Error),
+}
+
+impl Disk {
+    /// Opens the database. To be called under [`guarded`].
+    pub(super) fn open(path: &Path) -> Result<Self, DiskError> {
+        let config = sled::Config::new()
+            .path(path)
+            // Every session is in memory already; what is cached here is for rewriting pages.
+            .cache_capacity(CACHE)
+            .flush_every_ms(None);
+        let mut attempts = 0;
+        let db = loop {
+            match config.open() {
+                // The threads of a database that was closed a moment ago may hold its file a little longer. Nobody else
+                // can: this process has the lock on the directory.
+                Err(sled::Error::Io(error)) if attempts < ATTEMPTS && is_lock(&error) => {
+                    attempts += 1;
+                    pause();
+                }
+                outcome => break outcome?,
+            }
+        };
+        let is_known = match db.get(FORMAT_KEY)? {
+            Some(format) => &*format == FORMAT,
+            None => db.is_empty(),
+        };
+        if !is_known {
+            return Err(DiskError::Damaged("it is of a format that this version does not know".to_owned()));
+        }
+        Ok(Self { db })
+    }
+
+    /// Everything that is stored.
+    pub(super) fn read(
+        &self,
+        mut session: impl FnMut(SessionId, &[u8]),
+        mut epoch: impl FnMut(u64, u64),
+    ) -> Result<(), DiskError> {
+        for pair in self.db.iter() {
+            let (key, value) = pair?;
+            if let Ok(id) = <[u8; 16]>::try_from(&*key) {
+                session(SessionId::from_bytes(id), &value);
+            } else if let Some(number) = key.strip_prefix(EPOCH_PREFIX).and_then(|rest| rest.try_into().ok())
+                && let Ok(at) = <[u8; 8]>::try_from(&*value)
+            {
+                epoch(u64::from_be_bytes(number), u64::from_be_bytes(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies changes together, and with `flush` waits until the disk has them and all before them.
+    pub(super) fn write(&self, changes: Changes, flush: bool) -> Result<(), DiskError> {
+        catching(|| {
+            self.db.apply_batch(changes.0)?;
+            if flush {
+                self.db.flush()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets go of the database.
+    pub(super) fn close(self) {
+        let _panicked = catch_unwind(AssertUnwindSafe(|| drop(self)));
+    }
+}
+
+/// Changes that happen together or not at all.
+#[derive(Default)]
+pub(super) struct Changes(sled::Batch);
+
+impl Changes {
+    /// Says of what format the database is. It stands in every database that holds anything.
+    pub(super) fn put_format(&mut self) {
+        self.0.insert(FORMAT_KEY, FORMAT);
+    }
+
+    pub(super) fn put(&mut self, id: SessionId, value: Vec<u8>) {
+        self.0.insert(id.as_bytes(), value);
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        self.0.remove(id.as_bytes());
+    }
+
+    pub(super) fn put_epoch(&mut self, number: u64, at: u64) {
+        let key = [EPOCH_PREFIX, &number.to_be_bytes()].concat();
+        self.0.insert(key, at.to_be_bytes().to_vec());
+    }
+}
+
+/// Runs `work` in a thread of its own and turns its panic into an error.
+pub(super) fn guarded<T: Send>(work: impl FnOnce() -> Result<T, DiskError> + Send) -> Result<T, DiskError> {
+    thread::scope(|scope| {
+        let opening = thread::Builder::new().name("holdfast-open".to_owned()).spawn_scoped(scope, work);
+        opening.map_err(DiskError::Io)?.join().unwrap_or_else(|panic| Err(from_panic(&*panic)))
+    })
+}
+
+fn catching(work: impl FnOnce() -> Result<(), DiskError>) -> Result<(), DiskError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(from_panic(&*panic)))
+}
+
+fn from_panic(panic: &(dyn std::any::Any + Send)) -> DiskError {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    let said = said.unwrap_or("it panicked");
+    // sled unwraps some errors of the operating system; a full disk must not look like a damaged one.
+    if said.contains("StorageFull") || said.contains("No space left") || said.contains("code: 28") {
+        return DiskError::Io(io::Error::new(io::ErrorKind::StorageFull, said.to_owned()));
+    }
+    DiskError::Damaged(said.to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "sled offers no way to wait until its threads are gone")]
+fn pause() {
+    thread::sleep(BETWEEN_ATTEMPTS);
+}
+
+fn is_lock(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+impl From<sled::Error> for DiskError {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            // A file that ends too early, or that holds what it should not, is damage and no refusal of the system.
+            sled::Error::Io(error)
+                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) =>
+            {
+                Self::Damaged(error.to_string())
+            }
+            sled::Error::Io(error) => Self::Io(error),
+            sled::Error::CollectionNotFound(_)
+            | sled::Error::Unsupported(_)
+            | sled::Error::ReportableBug(_)
+            | sled::Error::Corruption { .. } => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(said) => write!(f, "the database is damaged: {said}"),
+            Self::Io(error) => write!(f, "the disk refuses: {error}"),
+        }
+    }
+}
+
+const FORMAT_KEY: &[u8] = b"format";
+const FORMAT: &[u8] = b"1";
+const EPOCH_PREFIX: &[u8] = b"epoch";
+
+/// Bytes.
+const CACHE: u64 = 32 << 20;
+
+const ATTEMPTS: u32 = 400;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);

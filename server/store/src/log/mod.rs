@@ -1,0 +1,12 @@
+//! The durable log beneath the memory: one thread that writes, and the journal of endings beside it.
+
+mod disk;
+mod handle;
+mod journal;
+mod open;
+mod value;
+mod writer;
+
+pub(crate) use disk::DiskError;
+pub(crate) use handle::{Log, Operation, Write, closed};
+pub(crate) use open::open;
