@@ -1,0 +1,79 @@
+//! All connections at once until the deadline, and what they counted.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::connection::Connection;
+use super::script::Script;
+use crate::Failure;
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) statuses: BTreeMap<u16, u64>,
+    pub(super) errors: u64,
+    /// One entry a request.
+    pub(super) micros: Vec<u32>,
+    /// The last error's own words.
+    pub(super) last_error: Option<String>,
+}
+
+impl Tally {
+    /// One answered request.
+    pub(super) fn count(&mut self, status: u16, took: Duration) {
+        *self.statuses.entry(status).or_default() += 1;
+        self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// What another connection counted.
+    pub(super) fn add(&mut self, other: Self) {
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        self.errors += other.errors;
+        self.micros.extend(other.micros);
+        self.last_error = other.last_error.or(self.last_error.take());
+    }
+}
+
+/// Runs every script on a connection of its own.
+pub(super) async fn all(target: &Url, scripts: Vec<Script>, deadline: Instant) -> Result<Tally, Failure> {
+    let mut opened = Vec::with_capacity(scripts.len());
+    for script in scripts {
+        opened.push((Connection::open(target).await?, script));
+    }
+    let tasks: Vec<_> = opened
+        .into_iter()
+        .map(|(connection, script)| tokio::spawn(one(target.clone(), connection, script, deadline)))
+        .collect();
+    let mut total = Tally::default();
+    for task in tasks {
+        total.add(task.await.map_err(|error| Failure::network("under load", error))?);
+    }
+    Ok(total)
+}
+
+async fn one(target: Url, mut connection: Connection, mut script: Script, deadline: Instant) -> Tally {
+    let mut tally = Tally::default();
+    let mut now = Instant::now();
+    while now < deadline {
+        let Some(answer) = script.ask(&mut connection).await else { break };
+        let done = Instant::now();
+        match answer {
+            Ok(head) => tally.count(head.status, done - now),
+            Err(failure) => {
+                tally.errors += 1;
+                tally.last_error = Some(failure.to_string());
+                match Connection::open(&target).await {
+                    Ok(fresh) => connection = fresh,
+                    // A server that is gone is not asked a million times a second.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        }
+        now = done;
+    }
+    tally
+}

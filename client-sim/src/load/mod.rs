@@ -1,0 +1,126 @@
+//! The same questions, many times a second: how much work one server process does with a second of CPU.
+//!
+//! The client is written by hand over plain TCP, because the one who measures must cost less than the one measured.
+
+mod client;
+mod connection;
+mod drive;
+mod prepare;
+mod process;
+mod script;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::{Failure, Setup};
+use prepare::Prepared;
+use script::Script;
+pub use summary::Summary;
+
+/// What to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `POST /v1/check`.
+    Check,
+    /// DBSC refreshes, signed on the fly.
+    Refresh,
+    /// DBSC registrations, each of a new session.
+    Register,
+    /// Only create and bind sessions.
+    Sessions,
+    /// `GET` of any plain-http URL, for comparison.
+    Url(Url),
+    /// `GET /verify/nginx`.
+    Verify,
+}
+
+impl Kind {
+    /// The name on the command line and in the summary.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Refresh => "refresh",
+            Self::Register => "register",
+            Self::Sessions => "sessions",
+            Self::Url(_) => "url",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// How much, for how long.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What to ask for.
+    pub kind: Kind,
+    /// How many sessions to prepare and to spread the questions over.
+    pub sessions: usize,
+    /// How many connections ask at once.
+    pub connections: usize,
+    /// For how long.
+    pub span: Duration,
+    /// The server process whose CPU time is counted.
+    pub pid: Option<u32>,
+    /// What a gateway sends in `Holdfast-Gateway-Secret`.
+    pub gateway_secret: Option<String>,
+}
+
+/// Prepares the sessions, then asks until the time is over or nothing is left to ask.
+pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
+    if plan.kind == Kind::Sessions {
+        return sessions_alone(setup, plan).await;
+    }
+    let (target, scripts) = scripts(setup, plan).await?;
+    let cpu = plan.pid.map(process::cpu_time).transpose()?;
+    let started = Instant::now();
+    let tally = drive::all(&target, scripts, started + plan.span).await?;
+    let cpu = spent(plan.pid, cpu)?;
+    Ok(Summary::new(plan.kind.name(), tally, started.elapsed(), cpu))
+}
+
+async fn sessions_alone(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
+    let cpu = plan.pid.map(process::cpu_time).transpose()?;
+    let started = Instant::now();
+    let prepared = Prepared::bound(setup, plan).await?;
+    let cpu = spent(plan.pid, cpu)?;
+    Ok(Summary::new(plan.kind.name(), prepared.tally, started.elapsed(), cpu))
+}
+
+/// One script for each connection, and where they connect to.
+async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failure> {
+    let connections = plan.connections.max(1);
+    match &plan.kind {
+        Kind::Url(url) => {
+            let request = script::get(url)?;
+            Ok((url.clone(), Script::fixed(vec![request], connections)))
+        }
+        Kind::Check | Kind::Sessions => {
+            let prepared = Prepared::bound(setup, plan).await?;
+            let requests = prepared.clients.iter().map(|client| script::check(setup, client));
+            Ok((setup.api.clone(), Script::fixed(requests.collect::<Result<_, _>>()?, connections)))
+        }
+        Kind::Verify => {
+            let prepared = Prepared::bound(setup, plan).await?;
+            let secret = plan.gateway_secret.as_deref();
+            let requests = prepared.clients.iter().map(|client| script::verify(setup, client, secret));
+            Ok((setup.api.clone(), Script::fixed(requests.collect::<Result<_, _>>()?, connections)))
+        }
+        Kind::Refresh => {
+            let prepared = Prepared::bound(setup, plan).await?;
+            Ok((setup.public.clone(), Script::refreshing(prepared.clients, connections, setup)))
+        }
+        Kind::Register => {
+            let prepared = Prepared::unbound(setup, plan).await?;
+            Ok((setup.public.clone(), Script::registering(prepared.clients, connections, setup)))
+        }
+    }
+}
+
+fn spent(pid: Option<u32>, before: Option<Duration>) -> Result<Option<Duration>, Failure> {
+    let after = pid.map(process::cpu_time).transpose()?;
+    Ok(after.zip(before).map(|(after, before)| after.saturating_sub(before)))
+}

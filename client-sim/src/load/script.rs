@@ -1,0 +1,162 @@
+//! What each connection asks, as bytes that are ready to be sent.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use url::Url;
+
+use super::client::Client;
+use super::connection::{Connection, Head};
+use crate::origin::authority;
+use crate::{Failure, Setup};
+
+/// The questions of one connection.
+pub(super) enum Script {
+    /// The same requests, round and round.
+    Fixed { requests: Arc<Vec<Vec<u8>>>, next: usize },
+    /// Each session refreshes in turn.
+    Refreshing { clients: Vec<Client>, next: usize, setup: Arc<Setup> },
+    /// Each session registers once.
+    Registering { clients: std::vec::IntoIter<Client>, setup: Arc<Setup> },
+}
+
+impl Script {
+    /// All connections share the requests, each starting at another place.
+    pub(super) fn fixed(requests: Vec<Vec<u8>>, connections: usize) -> Vec<Self> {
+        let requests = Arc::new(requests);
+        let step = requests.len().checked_div(connections).unwrap_or(0).max(1);
+        (0..connections).map(|n| Self::Fixed { requests: Arc::clone(&requests), next: n * step }).collect()
+    }
+
+    /// Each connection owns some of the sessions.
+    pub(super) fn refreshing(clients: Vec<Client>, connections: usize, setup: &Setup) -> Vec<Self> {
+        let setup = Arc::new(setup.clone());
+        let parts = dealt(clients, connections).into_iter();
+        parts.map(|clients| Self::Refreshing { clients, next: 0, setup: Arc::clone(&setup) }).collect()
+    }
+
+    /// Each connection owns some of the sessions.
+    pub(super) fn registering(clients: Vec<Client>, connections: usize, setup: &Setup) -> Vec<Self> {
+        let setup = Arc::new(setup.clone());
+        let parts = dealt(clients, connections).into_iter();
+        parts.map(|c| Self::Registering { clients: c.into_iter(), setup: Arc::clone(&setup) }).collect()
+    }
+
+    /// Asks the next question; nothing when all is asked.
+    pub(super) async fn ask(&mut self, connection: &mut Connection) -> Option<Result<Head, Failure>> {
+        match self {
+            Self::Fixed { requests, next } => {
+                let request = requests.get(next.checked_rem(requests.len())?)?;
+                *next = next.wrapping_add(1);
+                Some(connection.exchange(request).await)
+            }
+            Self::Refreshing { clients, next, setup } => {
+                let place = next.checked_rem(clients.len())?;
+                *next = next.wrapping_add(1);
+                let client = clients.get_mut(place)?;
+                Some(refresh_once(client, setup, connection).await)
+            }
+            Self::Registering { clients, setup } => {
+                let client = clients.next()?;
+                let request = client.registration(setup);
+                Some(match request {
+                    Ok(request) => connection.exchange(&request).await,
+                    Err(failure) => Err(failure),
+                })
+            }
+        }
+    }
+}
+
+async fn refresh_once(
+    client: &mut Client,
+    setup: &Setup,
+    connection: &mut Connection,
+) -> Result<Head, Failure> {
+    let head = connection.exchange(&client.refresh(setup)?).await?;
+    client.read(setup, connection, head);
+    Ok(head)
+}
+
+fn dealt(clients: Vec<Client>, connections: usize) -> Vec<Vec<Client>> {
+    let mut hands: Vec<Vec<Client>> = (0..connections).map(|_| Vec::new()).collect();
+    let mut dealt = clients.into_iter();
+    while dealt.len() > 0 {
+        for (hand, client) in hands.iter_mut().zip(dealt.by_ref()) {
+            hand.push(client);
+        }
+    }
+    hands.retain(|hand| !hand.is_empty());
+    hands
+}
+
+/// A plain `GET`.
+pub(super) fn get(url: &Url) -> Result<Vec<u8>, Failure> {
+    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    Ok(format!("GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n", authority(url)).into_bytes())
+}
+
+/// `POST /v1/sessions`.
+pub(super) fn create(setup: &Setup, user: &str) -> Result<Vec<u8>, Failure> {
+    Ok(api_post(setup, "/v1/sessions", &json!({ "user": user, "client": { "ip": CLIENT_IP } }).to_string()))
+}
+
+/// `POST /v1/check` for a page of this client's.
+pub(super) fn check(setup: &Setup, client: &Client) -> Result<Vec<u8>, Failure> {
+    let body = json!({
+        "method": "GET",
+        "url": setup.origin.at("/account")?.as_str(),
+        "headers": [["Cookie", client.cookie], ["User-Agent", crate::browser::USER_AGENT]],
+        "client_ip": CLIENT_IP,
+    });
+    Ok(api_post(setup, "/v1/check", &body.to_string()))
+}
+
+/// `GET /verify/nginx` for a page of this client's.
+pub(super) fn verify(setup: &Setup, client: &Client, secret: Option<&str>) -> Result<Vec<u8>, Failure> {
+    let secret = secret.map(|secret| format!("holdfast-gateway-secret: {secret}\r\n")).unwrap_or_default();
+    Ok(format!(
+        "GET /verify/nginx HTTP/1.1\r\nhost: {}\r\nx-original-url: {}\r\nx-original-method: GET\r\n\
+         x-forwarded-for: {CLIENT_IP}\r\n{secret}cookie: {}\r\n\r\n",
+        authority(&setup.api),
+        setup.origin.at("/account")?,
+        client.cookie,
+    )
+    .into_bytes())
+}
+
+/// A registration, as Chromium sends it.
+pub(super) fn register(setup: &Setup, path: &str, proof: &str, cookie: &str) -> Vec<u8> {
+    endpoint_post(setup, path, &format!("secure-session-response: {proof}\r\ncookie: {cookie}\r\n"))
+}
+
+/// A refresh, as Chromium sends it.
+pub(super) fn refresh(setup: &Setup, session: &str, proof: Option<&str>, cookie: &str) -> Vec<u8> {
+    let proof = proof.map(|proof| format!("secure-session-response: {proof}\r\n")).unwrap_or_default();
+    let extra = format!("sec-secure-session-id: {session}\r\n{proof}cookie: {cookie}\r\n");
+    endpoint_post(setup, "/_holdfast/dbsc/refresh", &extra)
+}
+
+fn endpoint_post(setup: &Setup, path: &str, extra: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\nsec-fetch-mode: no-cors\r\n\
+         sec-fetch-dest: empty\r\nsec-fetch-site: same-origin\r\norigin: {}\r\n{extra}\r\n",
+        setup.origin.authority(),
+        setup.origin.serialized(),
+    )
+    .into_bytes()
+}
+
+fn api_post(setup: &Setup, path: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        authority(&setup.api),
+        setup.token,
+        body.len(),
+    )
+    .into_bytes()
+}
+
+/// An address that belongs to nobody (RFC 5737).
+const CLIENT_IP: &str = "203.0.113.7";
