@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Question<'a> {
     pub(crate) app: &'a App,
     pub(crate) method: &'a str,
-    /// Path and query, as the client sent them.
-    pub(crate) target: &'a str,
+    /// Path and query, as the client sent them; absent if the address is not one of the app.
+    pub(crate) target: Option<&'a str>,
     pub(crate) credential: Credential<'a>,
     /// Whether the browser says that it has a bound session.
     pub(crate) hint: bool,
@@ -70,7 +70,7 @@ pub(crate) fn assertion(
     found: &Found,
     context: &Context,
 ) -> Option<HeaderValue> {
-    let path = question.target.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+    let path = question.target?.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
     let subject =
         Subject { session: &found.session, origin: &question.app.origin, method: question.method, path };
     house.assertions.about(subject, context.now)
@@ -90,6 +90,10 @@ impl Judged {
 }
 
 async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> Result<Judged, Trouble> {
+    // A cookie is good on its own origin and nowhere else.
+    if question.target.is_none() {
+        return Ok(Judged::denied(Reason::PolicyDenied));
+    }
     let value = match question.credential {
         Credential::None => return Ok(Judged::denied(Reason::NoCredential)),
         Credential::Several => return Ok(Judged::denied(Reason::DuplicateCookie)),
@@ -117,12 +121,14 @@ fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Op
         Decision::Allow => answer(StatusCode::OK, None, None),
         // The browser finds its bound cookie gone, refreshes, and so proves its key before it repeats the request.
         Decision::Reprove => {
-            let again = local(question.target).unwrap_or_else(|| "/".to_owned());
+            let again = question.target.and_then(local).unwrap_or_else(|| "/".to_owned());
             answer(StatusCode::TEMPORARY_REDIRECT, Some(again), Some(expire_cookie(&house.cookie_name)))
         }
         Decision::Deny if may_resume(question, verdict.reason) => {
-            let resume =
-                local(question.target).map(|target| format!("{RESUME_PATH}?to={}", percent_encode(&target)));
+            let resume = question
+                .target
+                .and_then(local)
+                .map(|target| format!("{RESUME_PATH}?to={}", percent_encode(&target)));
             match resume {
                 Some(resume) => answer(StatusCode::TEMPORARY_REDIRECT, Some(resume), None),
                 None => answer(StatusCode::UNAUTHORIZED, None, None),

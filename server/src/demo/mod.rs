@@ -67,7 +67,7 @@ impl Demo {
         let question = Question {
             app: &self.app,
             method,
-            target,
+            target: Some(target),
             credential,
             hint: cookies::has(texts(headers, "cookie"), &self.house.hint_name),
             fetch: FetchMetadata::read(|name| texts(headers, name).next()),

@@ -10,7 +10,7 @@ mod permit;
 pub(crate) use json::Json;
 pub(crate) use permit::{AppPermit, OperatorPermit, Permit};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use http::{StatusCode, request::Parts};
 
 use crate::{context::Context, respond::Problem};
@@ -24,5 +24,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Context {
             let detail = "the request did not come through a listener";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
         })
+    }
+}
+
+/// The one variable part of a path, percent-decoded.
+pub(crate) struct PathPart(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPart {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(part) = Path::from_request_parts(parts, state).await.map_err(|_| {
+            Problem::bad_request("bad_request", "the path holds bytes that are no UTF-8 text")
+        })?;
+        Ok(Self(part))
     }
 }

@@ -25,12 +25,6 @@ pub(crate) async fn check(
     context: Context,
     Json(input): Json<Input>,
 ) -> Result<Response, Problem> {
-    let target = app.origin.path_of(&input.url).ok_or_else(|| {
-        Problem::bad_request(
-            "wrong_origin",
-            "url must be an absolute address below the app's configured origin",
-        )
-    })?;
     if input.method.is_empty() || !input.method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
     {
         return Err(Problem::bad_request("bad_request", "method must be an HTTP method, such as \"GET\""));
@@ -38,10 +32,16 @@ pub(crate) async fn check(
     let values = |name| {
         input.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     };
+    if !input.url.contains("://") {
+        return Err(Problem::bad_request(
+            "bad_request",
+            "url must be the absolute address that the client asked for",
+        ));
+    }
     let question = Question {
         app: &app,
         method: &input.method,
-        target,
+        target: app.origin.path_of(&input.url),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| values(name).next()),

@@ -10,7 +10,7 @@ use holdfast_core::{origin::LocalPath, session::EndReason};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::own_session::presented;
+use super::own_session::of_request;
 use crate::{
     context::Context,
     extract::fetch::FetchMetadata,
@@ -31,7 +31,7 @@ pub(crate) async fn logout(
         query.map_err(|_| Problem::bad_request("bad_request", "the only query parameter here is to"))?;
     let field = |name: &'static str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let fetch = FetchMetadata::read(field);
-    let found = presented(&house, &headers, &context).await?.ok();
+    let found = of_request(&house, &headers, &context).await?.ok();
     let own = found.as_ref().and_then(|found| house.app_named(&found.session.record().app));
     let is_own = match own {
         Some(app) => fetch.is_from(&app.origin),

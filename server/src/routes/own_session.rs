@@ -6,12 +6,8 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use holdfast_core::{
-    check::{Decision, Reason, judge_cookie, judge_session},
-    cookie::AuthenticCookie,
-    policy::Requirements,
-};
-use holdfast_store::{Backend, Found};
+use holdfast_core::check::Reason;
+use holdfast_store::Found;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
@@ -20,6 +16,7 @@ use crate::{
     extract::cookies::{self, Credential},
     house::Holdfast,
     respond::{Problem, SessionView},
+    sessions::presented,
 };
 
 /// The session as JSON, or 401 with the reason. Asking is not using: a page that polls keeps no session alive.
@@ -28,7 +25,7 @@ pub(crate) async fn own_session(
     context: Context,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = presented(&house, &headers, &context).await?;
+    let found = of_request(&house, &headers, &context).await?;
     let found =
         found.map_err(|reason| Problem::new(StatusCode::UNAUTHORIZED, reason.as_str(), reason.says()))?;
     let view = SessionView::of(&house, &found.session, found.activity, context.now);
@@ -38,28 +35,15 @@ pub(crate) async fn own_session(
 }
 
 /// The session that the request's cookie speaks for, or why there is none.
-pub(super) async fn presented(
+pub(super) async fn of_request(
     house: &Holdfast,
     headers: &HeaderMap,
     context: &Context,
 ) -> Result<Result<Found, Reason>, Trouble> {
     let values = headers.get_all(header::COOKIE).iter().map(|value| value.to_str().unwrap_or_default());
-    let value = match cookies::credential(values, &house.cookie_name) {
-        Credential::None => return Ok(Err(Reason::NoCredential)),
-        Credential::Several => return Ok(Err(Reason::DuplicateCookie)),
-        Credential::One(value) => value,
-    };
-    let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else {
-        return Ok(Err(Reason::BadCookie));
-    };
-    if let Err(verdict) = judge_cookie(&cookie, context.now) {
-        return Ok(Err(verdict.reason));
+    match cookies::credential(values, &house.cookie_name) {
+        Credential::None => Ok(Err(Reason::NoCredential)),
+        Credential::Several => Ok(Err(Reason::DuplicateCookie)),
+        Credential::One(value) => presented(house, value, context).await,
     }
-    let Some(found) = house.store.load(cookie.get().session).await? else {
-        return Ok(Err(Reason::SessionUnknown));
-    };
-    let nothing_more = Requirements::default();
-    let verdict =
-        judge_session(&cookie, &found.session, found.activity, &nothing_more, &house.policy, context.now);
-    Ok(if verdict.decision == Decision::Allow { Ok(found) } else { Err(verdict.reason) })
 }

@@ -85,7 +85,7 @@ async fn verify(
     let question = Question {
         app,
         method: request.method,
-        target,
+        target: Some(target),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| values(name).next()),

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use holdfast_core::{
     SessionId,
-    check::judge_cookie,
-    cookie::AuthenticCookie,
     session::{EndReason, Session, Standing},
 };
 use holdfast_store::{Backend, Replacement};
 
-use super::{MOST_RACES, find_alive};
+use super::{MOST_RACES, presented};
 use crate::{
     context::Context,
     error::Trouble,
@@ -70,31 +68,11 @@ pub(crate) async fn replace_presented(
     cookie: &str,
     context: &Context,
 ) -> Result<(), Trouble> {
-    if let Some(id) = presented(house, app, cookie, context).await? {
-        end(house, id, EndReason::Replaced, context).await?;
+    let found = presented(house, cookie, context).await?;
+    if let Some(found) = found.ok().filter(|found| *found.session.record().app == *app.name) {
+        end(house, found.session.record().id, EndReason::Replaced, context).await?;
     }
     Ok(())
-}
-
-/// The session that a cookie speaks for, if it is the current cookie of a living session of this app.
-async fn presented(
-    house: &Holdfast,
-    app: &App,
-    cookie: &str,
-    context: &Context,
-) -> Result<Option<SessionId>, Trouble> {
-    let Some(cookie) = AuthenticCookie::open(&house.keyring, cookie) else { return Ok(None) };
-    if judge_cookie(&cookie, context.now).is_err() {
-        return Ok(None);
-    }
-    let id = cookie.get().session;
-    let found = find_alive(house, id, context.now).await?;
-    let speaks = found.is_some_and(|found| {
-        let current = found.session.generation();
-        *found.session.record().app == *app.name
-            && (cookie.get().generation == current || cookie.get().generation.checked_add(1) == Some(current))
-    });
-    Ok(speaks.then_some(id))
 }
 
 pub(crate) fn record_end(house: &Holdfast, session: &Session, context: &Context) {

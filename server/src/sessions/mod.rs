@@ -2,9 +2,11 @@
 
 mod begin;
 mod end;
+mod presented;
 
 pub(crate) use begin::{Begun, begin, regenerate};
 pub(crate) use end::{end, end_of_user, record_end, replace_presented};
+pub(crate) use presented::presented;
 
 use holdfast_core::{SessionId, session::Standing};
 use holdfast_store::{Backend, Found};

@@ -21,6 +21,8 @@ pub trait Backend: Send + Sync {
     /// * A wrong [`Creation::Created`]: two users share a session.
     /// * A wrong [`Creation::Exists`]: one retry with another id.
     ///
+    /// Ids are drawn once. A store may remember that an id ended for longer than it remembers the session.
+    ///
     /// A session whose epoch has passed while it was being made is created, and found as ended.
     ///
     /// # Errors

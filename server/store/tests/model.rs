@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use holdfast_core::session::{Activity, EndReason, Ended, Record, Session};
 use holdfast_store::{Backend, Creation, Found, ListQuery, Memory, Replacement, Store, Sweep};
@@ -30,6 +30,8 @@ struct Model {
     sessions: BTreeMap<u64, (Session, Activity)>,
     ends: Vec<u64>,
     keys: HashMap<u8, u64>,
+    /// Ids are drawn once: the journal still knows of these.
+    gone: HashSet<u64>,
 }
 
 proptest! {
@@ -70,6 +72,7 @@ fn run(steps: Vec<Step>, mut store: Store, reopen: impl Fn(Store) -> Store) {
 
 async fn take(store: &Store, model: &mut Model, step: &Step, now: u64) {
     match *step {
+        Step::Create { number, .. } if model.gone.contains(&number) => {}
         Step::Create { number, user, stale } => {
             let epoch = model.epoch().saturating_sub(u64::from(stale));
             let new = session(number, &format!("user-{user}"), epoch, at(now));
@@ -153,6 +156,7 @@ async fn sweep(store: &Store, model: &mut Model, now: u64, budget: usize, forget
             None => {
                 assert_eq!(number % 7, forget);
                 model.sessions.remove(&number);
+                model.gone.insert(number);
                 forgotten += 1;
             }
             Some(found) if swept.ended.iter().any(|ended| ended.record().id == id(number)) => {

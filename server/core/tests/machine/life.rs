@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use holdfast_core::{
     Keyring, Origin, RootKey, SessionId, UnixTime,
-    check::{Decision, Reason, judge_cookie, judge_session},
+    check::{Decision, LOGIN_COOKIE_GRACE, Reason, judge_cookie, judge_session},
     cookie::AuthenticCookie,
     dbsc::{
         Challenge, FreshProof, Purpose, Registration, UnverifiedRefresh, UnverifiedRegistration, Verified,
@@ -16,7 +16,7 @@ use holdfast_core::{
 };
 use proptest::{prelude::*, sample::Index};
 
-use crate::device::Device;
+use crate::{Edge, device::Device};
 
 pub(crate) fn unbound() -> impl Strategy<Value = Unbound> {
     prop::sample::select(vec![Unbound::Allow, Unbound::Restrict, Unbound::Deny])
@@ -88,6 +88,27 @@ impl Life {
 
     pub(crate) fn pass(&mut self, span: Duration) {
         self.now = self.now.after(span);
+    }
+
+    /// Moves the clock to the moment at which something ends, if that is to come, and presents a cookie just then.
+    pub(crate) fn pass_to(&mut self, edge: Edge, which: Index) {
+        let binding = self.stored.record().binding.as_ref();
+        let end = match edge {
+            Edge::AbsoluteLimit => self.stored.absolute_at(&self.policy, self.now),
+            Edge::Cookie => self.cookie(which).get().expires_at,
+            Edge::IdleLimit => self.stored.idle_at(self.activity, &self.policy, self.now),
+            Edge::LoginCookieGrace => {
+                binding.map_or(self.now, |binding| binding.bound_at.after(LOGIN_COOKIE_GRACE))
+            }
+            Edge::Overlap => {
+                binding.map_or(self.now, |binding| binding.last_proof_at.after(self.policy.cookie_overlap))
+            }
+            Edge::RegistrationWindow => {
+                self.stored.record().created_at.after(self.policy.registration_window)
+            }
+        };
+        self.now = self.now.max(end);
+        self.present(which);
     }
 
     pub(crate) fn bind(&mut self, device: u8) {
@@ -195,8 +216,7 @@ impl Life {
     }
 
     pub(crate) fn present(&mut self, which: Index) {
-        let value = self.seen.cookies.get(which.index(self.seen.cookies.len())).unwrap();
-        let cookie = AuthenticCookie::open(&self.ring, value).expect("a cookie of ours opens");
+        let cookie = self.cookie(which);
         let said = *cookie.get();
         let verdict = match judge_cookie(&cookie, self.now) {
             Err(verdict) => verdict,
@@ -214,6 +234,7 @@ impl Life {
         assert!(!verdict.stale_copy);
         assert!(self.now < said.expires_at, "an expired cookie was accepted");
         assert_eq!(self.standing(), Standing::Active, "a session that is not active was accepted");
+        assert!(self.now < self.activity.last_seen.after(self.policy.idle), "an unused session was accepted");
         self.was_not_superseded(said.generation);
         // What the server does after an allowed request.
         self.activity.last_seen = self.now;
@@ -290,7 +311,7 @@ impl Life {
         let binding = self.stored.record().binding.as_ref().expect("without a key there is one generation");
         assert!(generation < binding.generation, "a cookie of the future was accepted");
         if generation == 0 {
-            assert!(self.now < binding.bound_at.after(Duration::from_secs(60)), "the login cookie lives on");
+            assert!(self.now < binding.bound_at.after(LOGIN_COOKIE_GRACE), "the login cookie lives on");
             let confirmed = self.activity.confirmed_at.is_some_and(|at| self.now >= at);
             assert!(!confirmed, "the login cookie lives beside a bound one");
         } else {
@@ -314,6 +335,12 @@ impl Life {
 
     fn give_cookie(&mut self) {
         self.seen.cookies.push(self.stored.cookie(&self.policy).seal(&self.ring).reveal().to_owned());
+    }
+
+    /// Some cookie that went out.
+    fn cookie(&self, which: Index) -> AuthenticCookie {
+        let value = self.seen.cookies.get(which.index(self.seen.cookies.len())).unwrap();
+        AuthenticCookie::open(&self.ring, value).expect("a cookie of ours opens")
     }
 
     fn standing(&self) -> Standing {

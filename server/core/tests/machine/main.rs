@@ -17,6 +17,8 @@ use crate::life::Life;
 #[derive(Clone, Debug)]
 enum Step {
     Pass(u64),
+    /// The clock moves to the very moment at which something ends.
+    PassTo(Edge, prop::sample::Index),
     /// A device answers the offer.
     Bind {
         device: u8,
@@ -43,9 +45,31 @@ enum Step {
     },
 }
 
+/// Something that ends.
+#[derive(Clone, Copy, Debug)]
+enum Edge {
+    AbsoluteLimit,
+    Cookie,
+    IdleLimit,
+    LoginCookieGrace,
+    Overlap,
+    RegistrationWindow,
+}
+
+const EDGES: [Edge; 6] = [
+    Edge::AbsoluteLimit,
+    Edge::Cookie,
+    Edge::IdleLimit,
+    Edge::LoginCookieGrace,
+    Edge::Overlap,
+    Edge::RegistrationWindow,
+];
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop_oneof![0_u64..60_000, 0_u64..4_000_000].prop_map(Step::Pass),
+        3 => (prop::sample::select(EDGES.to_vec()), any::<prop::sample::Index>())
+            .prop_map(|(edge, which)| Step::PassTo(edge, which)),
         4 => (1_u8..4).prop_map(|device| Step::Bind { device }),
         1 => Just(Step::RaceToBind),
         8 => prop_oneof![6 => Just(0_u32), 3 => Just(1), 1 => Just(2)].prop_map(|behind| Step::Renew { behind }),
@@ -67,6 +91,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Pass(millis) => life.pass(Duration::from_millis(millis)),
+                Step::PassTo(edge, which) => life.pass_to(edge, which),
                 Step::Bind { device } => life.bind(device),
                 Step::RaceToBind => life.race_to_bind(),
                 Step::Renew { behind } => life.renew(behind),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response,
 };
 use holdfast_core::session::EndReason;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{json, parse_id};
 use crate::{
     context::Context,
-    extract::{OperatorPermit, Permit},
+    extract::{OperatorPermit, PathPart, Permit},
     house::Holdfast,
     respond::Problem,
     sessions::{end, end_of_user},
@@ -26,7 +26,7 @@ pub(crate) async fn end_one(
     State(house): State<Arc<Holdfast>>,
     permit: Permit,
     context: Context,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
 ) -> Result<StatusCode, Problem> {
     let Some(id) = parse_id(&id) else { return Ok(StatusCode::NO_CONTENT) };
     let found = house.store.load(id).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn end_user(
     State(house): State<Arc<Holdfast>>,
     permit: Permit,
     context: Context,
-    Path(user): Path<String>,
+    PathPart(user): PathPart,
     query: Result<Query<Except>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(Except { except }) =

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use holdfast_store::Backend;
 use http::StatusCode;
 
 use super::{json, parse_id, unknown_session};
 use crate::{
     context::Context,
-    extract::Permit,
+    extract::{PathPart, Permit},
     house::Holdfast,
     respond::{Problem, SessionView},
 };
@@ -22,7 +19,7 @@ pub(crate) async fn read(
     State(house): State<Arc<Holdfast>>,
     permit: Permit,
     context: Context,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id).ok_or_else(unknown_session)?;
     let found = house.store.load(id).await?.filter(|found| permit.covers(&found.session.record().app));

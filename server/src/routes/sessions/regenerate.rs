@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use super::{AuthInput, begun_answer, parse_id, unknown_session};
 use crate::{
     context::Context,
-    extract::{AppPermit, Json},
+    extract::{AppPermit, Json, PathPart},
     house::Holdfast,
     respond::Problem,
     sessions::{find_alive, regenerate as follow},
@@ -22,7 +19,7 @@ pub(crate) async fn regenerate(
     State(house): State<Arc<Holdfast>>,
     AppPermit(app): AppPermit,
     context: Context,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     Json(input): Json<Input>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id).ok_or_else(unknown_session)?;
