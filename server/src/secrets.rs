@@ -7,6 +7,7 @@ use std::{
 };
 
 use holdfast_core::{RootKey, secret::SecretText};
+use zeroize::Zeroizing;
 
 use crate::{
     config::{Config, StoreConfig},
@@ -19,6 +20,8 @@ pub(crate) struct Secrets {
     pub(crate) root_key: RootKey,
     pub(crate) previous_root_keys: Vec<RootKey>,
     pub(crate) gateway: Option<SecretText>,
+    /// What an operator should mend, though the server can work with it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Secrets {
@@ -41,48 +44,49 @@ impl Secrets {
     /// # Errors
     /// As [`Secrets::load`].
     pub(crate) fn read(config: &Config) -> Result<Self, String> {
-        let root_key = read_root_key("secrets.root_key_file", &config.secrets.root_key_file)?;
+        let mut warnings = Vec::new();
+        let root_key = read_root_key("secrets.root_key_file", &config.secrets.root_key_file, &mut warnings)?;
         let previous = config.secrets.previous_root_key_files.iter();
         let previous_root_keys = previous
-            .map(|file| read_root_key("secrets.previous_root_key_files", file))
+            .map(|file| read_root_key("secrets.previous_root_key_files", file, &mut warnings))
             .collect::<Result<_, _>>()?;
         let gateway = match &config.gateways {
             None => None,
-            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file)?),
+            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, &mut warnings)?),
         };
-        Ok(Self { root_key, previous_root_keys, gateway })
+        Ok(Self { root_key, previous_root_keys, gateway, warnings })
     }
 }
 
-fn read_root_key(key: &str, file: &Path) -> Result<RootKey, String> {
-    let text = read_private(key, file)?;
+fn read_root_key(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<RootKey, String> {
+    let text = read_private(key, file, warnings)?;
     RootKey::from_hex(&text).ok_or_else(|| {
         format!("{key}: {} does not hold 64 hex digits; make it with: openssl rand -hex 32", file.display())
     })
 }
 
-fn read_gateway_secret(file: &Path) -> Result<SecretText, String> {
+fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
     let key = "gateways.secret_file";
-    let text = read_private(key, file)?;
+    let text = read_private(key, file, warnings)?;
     let secret = text.trim_ascii();
-    let fits = (SHORTEST_SECRET..=1024).contains(&secret.len())
-        && secret.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits {
-        Ok(SecretText::new(secret))
-    } else {
-        let right = "one line of at least 16 printable characters; make it with: openssl rand -hex 32";
-        Err(format!("{key}: {} must hold {right}", file.display()))
+    let right = "make it with: openssl rand -hex 32";
+    if !(1..=1024).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("{key}: {} must hold one line of printable characters; {right}", file.display()));
     }
+    if secret.len() < SHORT_SECRET {
+        warnings.push(format!("{key}: {} holds a secret that can be guessed; {right}", file.display()));
+    }
+    Ok(SecretText::new(secret))
 }
 
-/// Reads a secret, unless everybody may.
-fn read_private(key: &str, file: &Path) -> Result<String, String> {
+/// Reads a secret, and warns if everybody may.
+fn read_private(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, String> {
     let told = |error: io::Error| format!("{key}: {} cannot be read: {error}", file.display());
     let mode = fs::metadata(file).map_err(told)?.permissions().mode();
     if mode & 0o007 != 0 {
-        return Err(format!("{key}: {} can be read by everybody; run: chmod 600 {0}", file.display()));
+        warnings.push(format!("{key}: {} can be read by everybody; run: chmod 600 {0}", file.display()));
     }
-    fs::read_to_string(file).map_err(told)
+    fs::read_to_string(file).map(Zeroizing::new).map_err(told)
 }
 
 fn make_root_key(file: &Path) -> Result<(), String> {
@@ -101,4 +105,4 @@ pub(crate) fn write_private(file: &Path, text: &str) -> io::Result<()> {
     out.sync_all()
 }
 
-const SHORTEST_SECRET: usize = 16;
+const SHORT_SECRET: usize = 16;

@@ -35,13 +35,15 @@ pub(crate) async fn serve_with(
     clock: Clock,
     public_router: impl FnOnce(Arc<Holdfast>) -> Router,
 ) -> Result<Running, StartError> {
-    let secrets = Secrets::load(&config).map_err(StartError::Configuration)?;
+    let mut secrets = Secrets::load(&config).map_err(StartError::Configuration)?;
     let tls = config.public.tls.as_ref().map(acceptor).transpose().map_err(StartError::Configuration)?;
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
     let internal_socket = bind("internal.listen", config.internal).await?;
     let opened = open_store(&config, clock.now()).await?;
+    let warnings = std::mem::take(&mut secrets.warnings);
     let house = Arc::new(build(config, secrets, opened.store, clock)?);
+    warnings.iter().for_each(|warning| house.log.warn(house.clock.now(), warning));
     house.record(
         house.clock.now(),
         &Event {

@@ -19,5 +19,8 @@ fuzz_target!(|text: &str| {
         assert!(UnverifiedJws::parse(text).is_ok_and(|jws| !jws.has_jwk()));
     }
     let ring = Keyring::new(&RootKey::from_bytes([1; 32]), &[]);
-    assert!(UnverifiedRegistration::parse(text, &ring, UnixTime::EPOCH).is_err(), "nobody finds a challenge of ours");
+    assert!(
+        UnverifiedRegistration::parse(text, &ring, UnixTime::EPOCH).is_err(),
+        "nobody finds a challenge of ours"
+    );
 });

@@ -11,14 +11,19 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
         Ok(config) => config,
         Err(problems) => return Exit::usage(format!("the configuration has problems\n{problems}")),
     };
-    let mut problems = Vec::new();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     // A root key that is missing will be made at the first start; it is no problem yet.
     if config.secrets.root_key_file.exists() {
-        problems.extend(Secrets::read(&config).err());
+        match Secrets::read(&config) {
+            Ok(secrets) => {
+                warnings.extend(secrets.warnings.into_iter().map(|warning| format!("\nwarning: {warning}")))
+            }
+            Err(problem) => problems.push(problem),
+        }
     }
     problems.extend(config.public.tls.as_ref().and_then(|tls| acceptor(tls).err()));
     if problems.is_empty() {
-        Exit::done(format!("{}: in order", file.display()))
+        Exit::done(format!("{}: in order{}", file.display(), warnings.concat()))
     } else {
         Exit::usage(format!("the configuration has problems\n{}", problems.join("\n")))
     }

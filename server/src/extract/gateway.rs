@@ -76,8 +76,8 @@ impl Gateway {
         Ok(GatewayRequest { method, address, client_ip: self.client_ip_of.read(headers)? })
     }
 
-    /// Envoy `ext_authz`: the method and the path of the request itself, below the prefix; `Host` and
-    /// `X-Forwarded-Proto` beside it.
+    /// Envoy `ext_authz`: the method and the path of the request itself, below the prefix, and its `Host`. The scheme is
+    /// not told by default and not needed: every app's origin is https, and so is its cookie.
     pub(crate) fn envoy<'a>(
         &self,
         method: &'a http::Method,
@@ -87,12 +87,11 @@ impl Gateway {
     ) -> Result<GatewayRequest<'a>, Problem> {
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let target = target.strip_prefix(prefix).unwrap_or(target);
-        let scheme = only(headers, "x-forwarded-proto")?;
         let host = match uri.authority() {
             Some(authority) => authority.as_str(),
             None => only(headers, "host")?,
         };
-        let address = Cow::Owned(format!("{scheme}://{host}{target}"));
+        let address = Cow::Owned(format!("https://{host}{target}"));
         Ok(GatewayRequest { method: method.as_str(), address, client_ip: self.client_ip_of.read(headers)? })
     }
 }

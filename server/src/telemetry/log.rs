@@ -34,6 +34,11 @@ impl Log {
         self.write(now, "info", message, &Nothing {});
     }
 
+    /// Something that an operator should mend.
+    pub(crate) fn warn(&self, now: UnixTime, message: &str) {
+        self.write(now, "warn", message, &Nothing {});
+    }
+
     /// Something that an operator has to look at.
     pub(crate) fn error(&self, now: UnixTime, message: &str) {
         self.write(now, "error", message, &Nothing {});

@@ -67,6 +67,14 @@ fn counts(world: &World) -> Vec<HttpVector> {
         .checks(&["H12"]),
         refresh(
             world,
+            "http-refresh-no-proof",
+            "The id alone: broken by no rule, and answered with a challenge.",
+            None,
+            &[id_of(&id)],
+        )
+        .checks(&["F01"]),
+        refresh(
+            world,
             "http-refresh-no-id",
             "No id: a cookie does not stand in for it.",
             Some(Rule::DHdr02),
