@@ -21,7 +21,7 @@ use crate::{
     error::Trouble,
     extract::{
         cookies::{self, Credential},
-        fetch::FetchMetadata,
+        fetch::{FetchMetadata, only},
     },
     house::{App, Holdfast},
     router,
@@ -70,7 +70,7 @@ impl Demo {
             target: Some(target),
             credential,
             hint: cookies::has(texts(headers, "cookie"), &self.house.hint_name),
-            fetch: FetchMetadata::read(|name| texts(headers, name).next()),
+            fetch: FetchMetadata::read(|name| only(texts(headers, name))),
             requirements: Requirements::default(),
             client_ip: Some(context.client_ip),
             user_agent: texts(headers, "user-agent").next(),

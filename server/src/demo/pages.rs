@@ -18,7 +18,10 @@ use super::{Demo, texts};
 use crate::{
     checks::Answer,
     context::Context,
-    extract::{cookies::Credential, fetch::FetchMetadata},
+    extract::{
+        cookies::Credential,
+        fetch::{FetchMetadata, only},
+    },
     respond::{Problem, SessionView, header_value},
     sessions::{begin, end_of_user, replace_presented},
 };
@@ -174,7 +177,7 @@ fn obey(answer: Answer) -> Option<Response> {
 
 /// Refuses a form that another site has sent in the user's name.
 pub(super) fn refuse_foreign(demo: &Demo, headers: &HeaderMap) -> Result<(), Problem> {
-    if FetchMetadata::read(|name| texts(headers, name).next()).is_from(&demo.app.origin) {
+    if FetchMetadata::read(|name| only(texts(headers, name))).is_from(&demo.app.origin) {
         return Ok(());
     }
     Err(Problem::new(

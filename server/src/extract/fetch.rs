@@ -2,6 +2,12 @@
 
 use holdfast_core::Origin;
 
+/// The one value of a field. A field that is repeated, or no text, is none of the values that allow anything.
+pub(crate) fn only<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let first = values.next()?;
+    Some(if values.next().is_some() { "repeated" } else { first })
+}
+
 /// The fields that page script cannot forge.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FetchMetadata<'a> {

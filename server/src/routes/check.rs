@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     checks::{Question, assertion, check as decide},
     context::Context,
-    extract::{AppPermit, Json, cookies, fetch::FetchMetadata},
+    extract::{
+        AppPermit, Json, cookies,
+        fetch::{FetchMetadata, only},
+    },
     house::Holdfast,
     respond::{Code, Problem, SessionView},
 };
@@ -44,7 +47,7 @@ pub(crate) async fn check(
         target: app.origin.path_of(&input.url),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
         hint: cookies::has(values("cookie"), &house.hint_name),
-        fetch: FetchMetadata::read(|name| values(name).next()),
+        fetch: FetchMetadata::read(|name| only(values(name))),
         requirements: input.require.accept()?,
         client_ip: input.client_ip,
         user_agent: values("user-agent").next(),

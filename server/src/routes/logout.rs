@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::own_session::of_request;
 use crate::{
     context::Context,
-    extract::fetch::FetchMetadata,
+    extract::fetch::{FetchMetadata, only},
     house::Holdfast,
     respond::{Problem, expired_cookies, header_value},
     sessions::end,
@@ -29,7 +29,9 @@ pub(crate) async fn logout(
 ) -> Result<Response, Problem> {
     let Query(input) =
         query.map_err(|_| Problem::bad_request("bad_request", "the only query parameter here is to"))?;
-    let field = |name: &'static str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let field = |name: &'static str| {
+        only(headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("unreadable")))
+    };
     let fetch = FetchMetadata::read(field);
     let found = of_request(&house, &headers, &context).await?.ok();
     let own = found.as_ref().and_then(|found| house.app_named(&found.session.record().app));

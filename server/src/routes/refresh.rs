@@ -118,7 +118,7 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
             .verify(&session, &house.keyring, &app.origin, &house.policy, context.now)
             .map_err(|rejection| Failure::ProveIt(Some(rejection), Arc::clone(&session)))?;
         let app = Arc::clone(app);
-        match session.renew(proof, context.now) {
+        match session.renew(proof, context.now).ok_or(Failure::Unknown)? {
             Renewal::Repeated => return Ok(Refreshed { app, session, rotated: false }),
             Renewal::Rotated(next) => match house.store.replace(next.clone()).await? {
                 Replacement::Replaced => {

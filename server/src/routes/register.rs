@@ -9,7 +9,7 @@ use axum::{
 use holdfast_core::{
     Rejection, Rule,
     dbsc::UnverifiedRegistration,
-    session::{AlreadyBound, Session},
+    session::{NotBound, Session},
 };
 use holdfast_store::{Backend, Found, Replacement};
 use http::{HeaderMap, StatusCode};
@@ -71,8 +71,9 @@ async fn bind(
         let verified = unverified.verify(&house.algorithms, &app.origin).map_err(with_session)?;
         let next = match found.session.bind(verified, context.now) {
             Ok(next) => next,
-            Err(AlreadyBound { same_key: true }) => return Err(with_session(Rule::DReg13.into())),
-            Err(AlreadyBound { same_key: false }) => return Err(Failure::SecondKey(found.session)),
+            Err(NotBound::AnotherSession) => return Err(with_session(Rule::DReg12.into())),
+            Err(NotBound::SameKey) => return Err(with_session(Rule::DReg13.into())),
+            Err(NotBound::SecondKey) => return Err(Failure::SecondKey(found.session)),
         };
         match house.store.replace(next.clone()).await? {
             Replacement::Replaced => return Ok((app, Arc::new(next))),

@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     extract::{
         cookies,
-        fetch::FetchMetadata,
+        fetch::{FetchMetadata, only},
         gateway::{Gateway, GatewayRequest},
     },
     house::Holdfast,
@@ -88,7 +88,7 @@ async fn verify(
         target: Some(target),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
         hint: cookies::has(values("cookie"), &house.hint_name),
-        fetch: FetchMetadata::read(|name| values(name).next()),
+        fetch: FetchMetadata::read(|name| only(values(name))),
         requirements: Requirements::default(),
         client_ip: Some(request.client_ip),
         user_agent: values("user-agent").next(),

@@ -25,40 +25,45 @@ pub(crate) struct Begun {
 
 /// Begins a session for a user whom the app has just authenticated.
 pub(crate) async fn begin(house: &Holdfast, login: Login, context: &Context) -> Result<Begun, Trouble> {
-    let session = create(house, |id, epoch| Session::begin(id, login.clone(), epoch, context.now)).await?;
+    let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
+    let session = create(house, first).await?.ok_or(Trouble::Contention)?;
     house.record_of(EventName::SessionCreated, &session, context, Event::default());
     enforce_cap(house, &session, context).await?;
     announce(house, session, context.now)
 }
 
-/// Goes on with a session under a new id; the old one ends.
+/// Goes on with a session under a new id; the old one ends. `None` if it had ended before.
 ///
-/// The new one is there before the old one goes, so that trouble in between logs nobody out.
+/// The new one is there before the old one goes, so that trouble in between logs nobody out. If somebody else has ended
+/// the old one meanwhile, the new one goes too: "log out everywhere" must not be outrun.
 pub(crate) async fn regenerate(
     house: &Holdfast,
     old: &Session,
     auth: Option<Box<Auth>>,
     context: &Context,
-) -> Result<Begun, Trouble> {
+) -> Result<Option<Begun>, Trouble> {
     let follow = |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, context.now);
-    let session = create(house, follow).await?;
-    end(house, old.record().id, EndReason::Regenerated, context).await?;
+    let Some(session) = create(house, follow).await? else { return Ok(None) };
+    if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
+        end(house, session.record().id, EndReason::Revoked, context).await?;
+        return Ok(None);
+    }
     let detail = format!("follows {}", old.record().id);
-    house.record_of(
-        EventName::SessionRegenerated,
-        &session,
-        context,
-        Event { detail: Some(&detail), ..Event::default() },
-    );
-    announce(house, session, context.now)
+    let about = Event { detail: Some(&detail), ..Event::default() };
+    house.record_of(EventName::SessionRegenerated, &session, context, about);
+    announce(house, session, context.now).map(Some)
 }
 
-async fn create(house: &Holdfast, make: impl Fn(SessionId, u64) -> Session) -> Result<Arc<Session>, Trouble> {
+/// Makes a session under a fresh id. `None` if there is none to make.
+async fn create(
+    house: &Holdfast,
+    make: impl Fn(SessionId, u64) -> Option<Session>,
+) -> Result<Option<Arc<Session>>, Trouble> {
     for _ in 0..super::MOST_RACES {
         let epoch = house.store.epoch().await?;
-        let session = make(SessionId::from_bytes(random()?), epoch);
+        let Some(session) = make(SessionId::from_bytes(random()?), epoch) else { return Ok(None) };
         match house.store.create(session.clone()).await? {
-            Creation::Created => return Ok(Arc::new(session)),
+            Creation::Created => return Ok(Some(Arc::new(session))),
             // 128 random bits do not meet twice; if they do, nobody must share a session.
             Creation::Exists => {}
         }

@@ -2,7 +2,10 @@
 
 use super::{AuthenticChallenge, Challenge, Purpose, REFRESH_PATH, registration::PROOF_TYPE};
 use crate::{
-    Keyring, Origin, Rejection, Rule, UnixTime, jose::UnverifiedJws, policy::SessionPolicy, session::Session,
+    Keyring, Origin, Rejection, Rule, SessionId, UnixTime,
+    jose::UnverifiedJws,
+    policy::SessionPolicy,
+    session::{Record, Session},
 };
 
 /// A refresh proof that was read and not yet verified.
@@ -64,22 +67,29 @@ impl<'a> UnverifiedRefresh<'a> {
         if audience.is_some_and(|aud| aud.as_text() != Some(&origin.address_of(REFRESH_PATH))) {
             return Err(Rule::DRef13.into());
         }
-        Ok(FreshProof::assertion(freshness))
+        let record = session.record();
+        Ok(FreshProof::assertion(record.id, record.revision, freshness))
     }
 }
 
-/// A proof by the bound key over a challenge that is current or has just been.
+/// A proof by the bound key over a challenge that is current or has just been. It is good for the session, and the
+/// revision of it, that it was judged against: proven for one, it moves no other.
 #[derive(Debug)]
-pub struct FreshProof(Freshness);
+pub struct FreshProof {
+    session: SessionId,
+    revision: u64,
+    freshness: Freshness,
+}
 
 impl FreshProof {
     /// Asserts that every rule of a refresh has been checked just now.
-    const fn assertion(freshness: Freshness) -> Self {
-        Self(freshness)
+    const fn assertion(session: SessionId, revision: u64, freshness: Freshness) -> Self {
+        Self { session, revision, freshness }
     }
 
-    pub(crate) const fn into_freshness(self) -> Freshness {
-        self.0
+    /// How new the challenge is, if the proof was judged against this very record.
+    pub(crate) fn into_freshness(self, record: &Record) -> Option<Freshness> {
+        (self.session == record.id && self.revision == record.revision).then_some(self.freshness)
     }
 }
 

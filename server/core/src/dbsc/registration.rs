@@ -92,7 +92,8 @@ impl<'a> UnverifiedRegistration<'a> {
             return Err(Rule::DReg11.into());
         }
         // A browser claims hardware and cannot prove it: the level says so.
-        let registration = Registration { method: Method::Dbsc, level: Level::Hardware, key };
+        let session = self.challenge.get().session;
+        let registration = Registration { session, method: Method::Dbsc, level: Level::Hardware, key };
         Ok(Verified::assertion(registration))
     }
 }
@@ -100,6 +101,8 @@ impl<'a> UnverifiedRegistration<'a> {
 /// A key to bind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
+    /// The session that the challenge was issued for: the only one it can be bound to.
+    pub session: SessionId,
     /// By which protocol it came.
     pub method: Method,
     /// How much it is worth.

@@ -4,4 +4,4 @@ mod record;
 mod state;
 
 pub use record::{Activity, Auth, Binding, Client, EndReason, Ended, Record, UnknownEndReason};
-pub use state::{AlreadyBound, Login, Regeneration, Renewal, Session, Standing};
+pub use state::{Login, NotBound, Regeneration, Renewal, Session, Standing};

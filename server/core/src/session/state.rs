@@ -129,15 +129,19 @@ impl Session {
         }
     }
 
-    /// Takes the session from unbound to bound, once. The caller has found it alive.
+    /// Takes the session from unbound to bound, once.
     ///
     /// # Errors
-    /// [`AlreadyBound`] if it has a key; the key stays.
-    pub fn bind(&self, proof: Verified<Registration>, now: UnixTime) -> Result<Self, AlreadyBound> {
+    /// [`NotBound`]; the session stays as it is.
+    pub fn bind(&self, proof: Verified<Registration>, now: UnixTime) -> Result<Self, NotBound> {
         let registration = proof.into_inner();
+        if registration.session != self.0.id || self.0.ended.is_some() {
+            return Err(NotBound::AnotherSession);
+        }
         // D-REG-13 · DBSC §8.8: a registration challenge is good for one key, once.
         if let Some(binding) = &self.0.binding {
-            return Err(AlreadyBound { same_key: binding.key == registration.key });
+            let same_key = binding.key == registration.key;
+            return Err(if same_key { NotBound::SameKey } else { NotBound::SecondKey });
         }
         let binding = Binding {
             method: registration.method,
@@ -151,8 +155,10 @@ impl Session {
     }
 
     /// Takes a proof by the bound key: to the next generation, or, for a proof that has just been taken, nowhere.
-    pub fn renew(&self, proof: FreshProof, now: UnixTime) -> Renewal {
-        match proof.into_freshness() {
+    /// `None` if the proof was judged against anything else than this very record, or the session has ended.
+    pub fn renew(&self, proof: FreshProof, now: UnixTime) -> Option<Renewal> {
+        let freshness = proof.into_freshness(&self.0).filter(|_| self.0.ended.is_none())?;
+        Some(match freshness {
             Freshness::Current => Renewal::Rotated(self.changed(|record| {
                 if let Some(binding) = &mut record.binding {
                     binding.generation = binding.generation.saturating_add(1);
@@ -160,7 +166,7 @@ impl Session {
                 }
             })),
             Freshness::JustTaken => Renewal::Repeated,
-        }
+        })
     }
 
     /// Ends the session. `None` if it has ended before: the first end stays.
@@ -168,20 +174,22 @@ impl Session {
         self.0.ended.is_none().then(|| self.changed(|record| record.ended = Some(Ended { at: now, reason })))
     }
 
-    /// The session that follows this one under a new id: same user, no key, no cookie in common.
-    pub fn regenerate(&self, with: Regeneration, now: UnixTime) -> Self {
+    /// The session that follows this one under a new id: same user, no key, no cookie in common. `None` if this one has
+    /// ended: from an end nothing follows.
+    pub fn regenerate(&self, with: Regeneration, now: UnixTime) -> Option<Self> {
         let reauthenticated = with.auth.is_some();
-        Self(Record {
-            id: with.id,
-            revision: 0,
-            epoch: with.epoch,
-            auth: with.auth.or_else(|| self.0.auth.clone()),
-            created_at: now,
-            // A login resets the absolute limit (NIST SP 800-63B-4 §5.2); a mere change of the id must not.
-            began_at: if reauthenticated { now } else { self.0.began_at },
-            binding: None,
-            ended: None,
-            ..self.0.clone()
+        self.0.ended.is_none().then(|| {
+            Self(Record {
+                id: with.id,
+                revision: 0,
+                epoch: with.epoch,
+                auth: with.auth.or_else(|| self.0.auth.clone()),
+                created_at: now,
+                // A login resets the absolute limit (NIST SP 800-63B-4 §5.2); a mere change of the id must not.
+                began_at: if reauthenticated { now } else { self.0.began_at },
+                binding: None,
+                ..self.0.clone()
+            })
         })
     }
 
@@ -230,9 +238,13 @@ pub enum Renewal {
     Repeated,
 }
 
-/// The session has a key already.
+/// Why a key was not bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlreadyBound {
-    /// Whether it is the same key: a repeated message, not a second device.
-    pub same_key: bool,
+pub enum NotBound {
+    /// The proof is for another session, or this one has ended.
+    AnotherSession,
+    /// The session has this key already: a repeated message, not a second device.
+    SameKey,
+    /// The session has another key, and keeps it.
+    SecondKey,
 }

@@ -12,7 +12,7 @@ use holdfast_core::{
     },
     jose::{Algorithm, PublicKey},
     policy::{Requirements, SessionPolicy, Unbound},
-    session::{Activity, Auth, EndReason, Login, Regeneration, Renewal, Session, Standing},
+    session::{Activity, Auth, EndReason, Login, NotBound, Regeneration, Renewal, Session, Standing},
 };
 use proptest::{prelude::*, sample::Index};
 
@@ -125,7 +125,8 @@ impl Life {
                 self.give_cookie();
             }
             Err(already) => {
-                assert_eq!(already.same_key, self.owner == Some(device));
+                let same_key = self.owner == Some(device);
+                assert_eq!(already, if same_key { NotBound::SameKey } else { NotBound::SecondKey });
                 assert_eq!(self.stored, before, "a rejection changed something");
             }
         }
@@ -145,7 +146,7 @@ impl Life {
         self.give_cookie();
         // Whoever lost comes again and finds a key.
         let again = self.registration(2).unwrap();
-        assert!(!self.stored.bind(again, self.now).unwrap_err().same_key);
+        assert_eq!(self.stored.bind(again, self.now).unwrap_err(), NotBound::SecondKey);
     }
 
     pub(crate) fn renew(&mut self, behind: u32) {
@@ -159,7 +160,7 @@ impl Life {
             assert_eq!(self.stored, before, "a rejection changed something");
             return;
         };
-        match before.renew(proof, self.now) {
+        match before.renew(proof, self.now).unwrap() {
             Renewal::Rotated(next) => {
                 assert_eq!(behind, 0, "an old challenge moved the session on");
                 assert_eq!(next.generation(), before.generation() + 1);
@@ -182,7 +183,7 @@ impl Life {
         let generation = snapshot.generation();
         let proofs = [0, 1].map(|_| self.proof(self.owner, generation, &snapshot));
         let [Some(first), Some(second)] = proofs else { return };
-        let won = [first, second].map(|proof| match snapshot.renew(proof, self.now) {
+        let won = [first, second].map(|proof| match snapshot.renew(proof, self.now).unwrap() {
             Renewal::Rotated(next) => self.replace(&snapshot, next),
             Renewal::Repeated => false,
         });
@@ -192,7 +193,27 @@ impl Life {
         let now_stored = self.stored.clone();
         let again =
             self.proof(self.owner, generation, &now_stored).expect("a proof just taken is no offence");
-        assert!(matches!(now_stored.renew(again, self.now), Renewal::Repeated));
+        assert!(matches!(now_stored.renew(again, self.now), Some(Renewal::Repeated)));
+        self.a_proof_moves_nothing_else();
+    }
+
+    /// A proof that was judged against one record moves no other: not the next revision, not an ended one.
+    fn a_proof_moves_nothing_else(&mut self) {
+        let judged = self.stored.clone();
+        let prove =
+            || self.proof(self.owner, judged.generation(), &judged).expect("the current proof is good");
+        let (first, second, third) = (prove(), prove(), prove());
+        let Some(Renewal::Rotated(moved)) = judged.renew(first, self.now) else {
+            unreachable!("a proof judged as current is current")
+        };
+        assert!(moved.renew(second, self.now).is_none(), "one proof moved a session twice");
+        let ended = judged.end(EndReason::Logout, self.now).expect("it is alive");
+        assert!(ended.renew(third, self.now).is_none(), "a proof moved an ended session");
+        let follow = Regeneration { id: judged.record().id, epoch: 0, auth: None };
+        assert!(
+            ended.regenerate(follow, self.now).is_none(),
+            "an ended session was followed by a living one"
+        );
     }
 
     pub(crate) fn renew_while_ending(&mut self) {
@@ -201,7 +222,7 @@ impl Life {
         }
         let snapshot = self.stored.clone();
         let Some(proof) = self.proof(self.owner, snapshot.generation(), &snapshot) else { return };
-        let Renewal::Rotated(renewed) = snapshot.renew(proof, self.now) else { return };
+        let Some(Renewal::Rotated(renewed)) = snapshot.renew(proof, self.now) else { return };
         self.end(EndReason::Revoked);
         assert!(!self.replace(&snapshot, renewed), "a renewal undid an ending");
     }
@@ -262,7 +283,7 @@ impl Life {
         bytes[0] = bytes[0].wrapping_add(1);
         let id = SessionId::from_bytes(bytes);
         let auth = login.then(|| Box::new(Auth::default()));
-        let next = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.now);
+        let next = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.now).unwrap();
         assert!(next.record().binding.is_none() && next.record().ended.is_none());
         assert_eq!(next.record().user, self.stored.record().user);
         let login_at = if login { self.now } else { self.seen.login_at };

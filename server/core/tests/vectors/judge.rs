@@ -43,7 +43,7 @@ fn register(
     let unverified = UnverifiedRegistration::parse(proof, &world.ring, now)?;
     assert_eq!(unverified.session(), session.record().id, "{}: another session is meant", vector.name);
     let verified = unverified.verify(&offered, origin)?;
-    session.bind(verified, now).map_err(|_already_bound| Rule::DReg13.into())
+    session.bind(verified, now).map_err(|_not_bound| Rule::DReg13.into())
 }
 
 fn refresh(
@@ -54,7 +54,7 @@ fn refresh(
     now: UnixTime,
 ) -> Result<Session, Rejection> {
     let fresh = UnverifiedRefresh::parse(proof)?.verify(session, &world.ring, origin, &world.policy, now)?;
-    Ok(match session.renew(fresh, now) {
+    Ok(match session.renew(fresh, now).expect("the proof was judged against this session") {
         Renewal::Rotated(next) => next,
         Renewal::Repeated => session.clone(),
     })
