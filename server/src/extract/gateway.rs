@@ -4,7 +4,8 @@
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, StatusCode, Uri, request::Parts};
+use holdfast_core::check::Reason;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, request::Parts};
 
 use crate::{
     context::Context,
@@ -14,6 +15,9 @@ use crate::{
 
 /// The header in which gateways send their secret.
 pub(crate) const SECRET_HEADER: &str = "holdfast-gateway-secret";
+
+/// The header in which gateways, and whoever watches them, find the reason of a refusal.
+pub(crate) const REASON_HEADER: HeaderName = HeaderName::from_static("holdfast-reason");
 
 /// A peer whose address and secret are those of a gateway of ours.
 pub(crate) struct Gateway {
@@ -164,7 +168,8 @@ fn refuse_aliases(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// 403: the only refusal besides 401 that nginx passes on, and the gateway's matter, not the user's.
 fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, code, detail)
+    let reason = HeaderValue::from_static(Reason::PolicyDenied.as_str());
+    Problem::new(StatusCode::FORBIDDEN, code, detail).with(REASON_HEADER, reason)
 }
 
 #[cfg(test)]

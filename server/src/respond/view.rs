@@ -83,10 +83,8 @@ impl<'a> SessionView<'a> {
                 ip: record.client.as_ref().and_then(|client| client.ip),
                 user_agent: record.client.as_ref().and_then(|client| client.user_agent.as_deref()),
             },
-            attributes: record
-                .attributes
-                .as_deref()
-                .map_or(RawValue::NULL, |text| serde_json::from_str(text).unwrap_or(RawValue::NULL)),
+            attributes: serde_json::from_str(record.attributes.as_deref().unwrap_or("{}"))
+                .unwrap_or(RawValue::NULL),
         }
     }
 }

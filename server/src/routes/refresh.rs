@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use holdfast_core::{
@@ -32,9 +32,9 @@ use crate::{
 pub(crate) async fn refresh(
     State(house): State<Arc<Holdfast>>,
     context: Context,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    match renew(&house, &headers, &context).await {
+    match renew(&house, request.headers(), &context).await {
         Ok(Refreshed { app, session, rotated }) => {
             if rotated {
                 let about = Event { client_ip: Some(context.client_ip), ..Event::default() };

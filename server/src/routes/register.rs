@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use holdfast_core::{
@@ -29,9 +29,9 @@ use crate::{
 pub(crate) async fn register(
     State(house): State<Arc<Holdfast>>,
     context: Context,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Failure> {
-    let outcome = bind(&house, &headers, &context).await;
+    let outcome = bind(&house, request.headers(), &context).await;
     match outcome {
         Ok((app, session)) => {
             let about = Event { client_ip: Some(context.client_ip), ..Event::default() };

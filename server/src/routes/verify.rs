@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use holdfast_core::{
     check::{Decision, Reason},
     policy::Requirements,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
     checks::{Answer, Question, assertion, check},
@@ -18,7 +18,7 @@ use crate::{
     extract::{
         cookies,
         fetch::{FetchMetadata, only},
-        gateway::{Gateway, GatewayRequest},
+        gateway::{Gateway, GatewayRequest, REASON_HEADER},
     },
     house::Holdfast,
     respond::{Code, Problem, header_value},
@@ -29,10 +29,10 @@ pub(crate) async fn nginx(
     State(house): State<Arc<Holdfast>>,
     gateway: Gateway,
     context: Context,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let request = gateway.nginx(&headers)?;
-    verify(&house, &request, &headers, &context, Redirects::AsHeader).await
+    let headers = request.headers();
+    verify(&house, &gateway.nginx(headers)?, headers, &context, Redirects::AsHeader).await
 }
 
 /// `GET /verify/caddy`, `/verify/traefik`, `/verify/haproxy`: `forward_auth`, `ForwardAuth` and `auth-request`.
@@ -40,10 +40,10 @@ pub(crate) async fn forwarded(
     State(house): State<Arc<Holdfast>>,
     gateway: Gateway,
     context: Context,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let request = gateway.forwarded(&headers)?;
-    verify(&house, &request, &headers, &context, Redirects::AsStatus).await
+    let headers = request.headers();
+    verify(&house, &gateway.forwarded(headers)?, headers, &context, Redirects::AsStatus).await
 }
 
 /// Any method on `/verify/envoy/*`: `ext_authz` over HTTP.
@@ -51,12 +51,11 @@ pub(crate) async fn envoy(
     State(house): State<Arc<Holdfast>>,
     gateway: Gateway,
     context: Context,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let request = gateway.envoy(&method, &uri, &headers, "/verify/envoy")?;
-    verify(&house, &request, &headers, &context, Redirects::AsStatus).await
+    let headers = request.headers();
+    let asked = gateway.envoy(request.method(), request.uri(), headers, "/verify/envoy")?;
+    verify(&house, &asked, headers, &context, Redirects::AsStatus).await
 }
 
 /// How a gateway can be told to redirect.
@@ -78,7 +77,7 @@ async fn verify(
     let Some((app, target)) = house.app_of_address(&request.address) else {
         let detail = "the address is below no configured app's origin; check the gateway's headers and [[apps]] origin";
         return Err(Problem::new(StatusCode::FORBIDDEN, Reason::PolicyDenied.as_str(), detail)
-            .with(REASON, HeaderValue::from_static(Reason::PolicyDenied.as_str())));
+            .with(REASON_HEADER, HeaderValue::from_static(Reason::PolicyDenied.as_str())));
     };
     let values =
         |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
@@ -124,7 +123,7 @@ fn allow(found: &holdfast_store::Found, assertion: Option<HeaderValue>) -> Respo
 fn refuse(answer: Answer, redirects: Redirects) -> Response {
     let reason = answer.verdict.reason;
     let mut extra = vec![
-        (REASON, HeaderValue::from_static(reason.as_str())),
+        (REASON_HEADER, HeaderValue::from_static(reason.as_str())),
         (DECISION, HeaderValue::from_static(answer.verdict.decision.as_str())),
     ];
     let mut status = answer.status;
@@ -147,6 +146,5 @@ const USER: HeaderName = HeaderName::from_static("holdfast-user");
 const SESSION: HeaderName = HeaderName::from_static("holdfast-session");
 const BINDING: HeaderName = HeaderName::from_static("holdfast-binding");
 const ASSERTION: HeaderName = HeaderName::from_static("holdfast-assertion");
-const REASON: HeaderName = HeaderName::from_static("holdfast-reason");
 const DECISION: HeaderName = HeaderName::from_static("holdfast-decision");
 const REDIRECT: HeaderName = HeaderName::from_static("holdfast-redirect");

@@ -19,8 +19,8 @@ fn main() {
         let mut n = 0u64;
         while n < 1_000_000 {
             let mut batch = sled::Batch::default();
-            for _ in 0..per { n += 1; let k = ((n.wrapping_mul(0x9e37_79b9_7f4a_7c15) as u128) << 64 | n as u128).to_be_bytes(); batch.insert(&k[..], vec![7u8; 340]); }
-            db.apply_batch(batch).unwrap();
+            for _ in 0..per { n += 1; let k = ((n.wrapping_mul(0x9e37_79b9_7f4a_7c15) as u128) << 64 | n as u128).to_be_bytes(); if a.len() > 5 { db.insert(&k[..], vec![7u8; 340]).unwrap(); } else { batch.insert(&k[..], vec![7u8; 340]); } }
+            if a.len() > 5 { for _ in 0..0 {} } db.apply_batch(batch).unwrap();
             db.flush().unwrap();
             if n % (per * (250000 / per)) == 0 { println!("{n} {} {:?}", rss(), t.elapsed()); }
         }
