@@ -7,17 +7,25 @@ use std::{
     time::Duration,
 };
 
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use holdfast_core::{Origin, RootKey, SessionId, UnixTime, session::Session};
 use http::HeaderValue;
-use jsonwebtoken::{EncodingKey, Header};
 use p256::{SecretKey, elliptic_curve::sec1::ToSec1Point, pkcs8::EncodePrivateKey};
 use parking_lot::Mutex;
 use serde::Serialize;
 
 /// Signs assertions, and hands out the same one while nothing in it would change.
+///
+/// The key pair is read once and kept: JWT libraries read it again for each token, which costs more than the signature.
 pub(crate) struct Assertions {
-    key: EncodingKey,
-    header: Header,
+    key: EcdsaKeyPair,
+    random: SystemRandom,
+    /// The encoded header and its dot, the same for every assertion.
+    prefix: String,
     jwks: String,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
@@ -43,14 +51,17 @@ impl Assertions {
         let secret = secret_of(current)?;
         let der =
             secret.to_pkcs8_der().map_err(|error| format!("the assertion key cannot be encoded: {error}"))?;
-        let mut header = Header::new(jsonwebtoken::Algorithm::ES256);
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_bytes())
+            .map_err(|error| format!("the assertion key cannot be read: {error}"))?;
         let jwks = std::iter::once(Ok(jwk_of(&secret)))
             .chain(previous.iter().map(|root| secret_of(root).map(|secret| jwk_of(&secret))))
             .collect::<Result<Vec<_>, String>>()?;
-        header.kid = jwks.first().map(|jwk| jwk.kid.clone());
+        let header = Header { alg: "ES256", kid: jwks.first().map(|jwk| &*jwk.kid), typ: "JWT" };
+        let prefix = format!("{}.", base64url(&header)?);
         Ok(Self {
-            key: EncodingKey::from_ec_der(der.as_bytes()),
-            header,
+            key,
+            random: SystemRandom::new(),
+            prefix,
             jwks: serde_json::to_string(&Jwks { keys: jwks }).map_err(|error| error.to_string())?,
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -94,7 +105,10 @@ impl Assertions {
             htm: subject.method,
             htu: subject.origin.address_of(subject.path),
         };
-        let jwt = jsonwebtoken::encode(&self.header, &claims, &self.key).ok()?;
+        let mut jwt = format!("{}{}", self.prefix, base64url(&claims).ok()?);
+        let signature = self.key.sign(&self.random, jwt.as_bytes()).ok()?;
+        jwt.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.as_ref(), &mut jwt);
         Some(Made {
             session: record.id,
             revision: record.revision,
@@ -148,6 +162,18 @@ impl Shard {
     }
 }
 
+/// A value as JSON in base64url: the form of a JWT's parts (RFC 7515 §7.1).
+fn base64url(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_vec(value).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'static str,
+    kid: Option<&'a str>,
+    typ: &'static str,
+}
+
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -188,7 +214,6 @@ fn secret_of(root: &RootKey) -> Result<SecretKey, String> {
 }
 
 fn jwk_of(secret: &SecretKey) -> Jwk {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let point = secret.public_key().to_sec1_point(false);
     let (x, y) = point.as_bytes().get(1..).map_or((&[][..], &[][..]), |xy| xy.split_at(xy.len() / 2));
     let coordinates: [u8; 64] = [x, y].concat().try_into().unwrap_or([0; 64]);

@@ -17,6 +17,7 @@ use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    sessions::Turns,
     telemetry::{Audit, Event, EventName, Log, Metrics},
     token::TokenHash,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Holdfast {
     pub(crate) keyring: Keyring,
     pub(crate) assertions: Assertions,
     pub(crate) store: Store,
+    pub(crate) turns: Turns,
     pub(crate) clock: Clock,
     pub(crate) audit: Audit,
     pub(crate) log: Log,

@@ -17,6 +17,7 @@ use crate::{
     random::random,
     router,
     secrets::Secrets,
+    sessions::Turns,
     sweeper::{READABLE, sweep_forever},
     telemetry::{Audit, Event, EventName, Log, Metrics},
 };
@@ -217,6 +218,7 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
         keyring,
         assertions,
         store,
+        turns: Turns::new(),
         clock,
         audit,
         log,

@@ -10,13 +10,13 @@ use holdfast_core::{origin::LocalPath, session::EndReason};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::own_session::of_request;
+use super::own_session::cookie_of;
 use crate::{
     context::Context,
     extract::fetch::{FetchMetadata, only},
     house::Holdfast,
     respond::{Problem, expired_cookies, header_value},
-    sessions::end,
+    sessions::{end, presented_to_end},
 };
 
 /// Ends the session of the current cookie and takes both cookies from the browser. A cookie that is not in order ends
@@ -33,7 +33,10 @@ pub(crate) async fn logout(
         only(headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("unreadable")))
     };
     let fetch = FetchMetadata::read(field);
-    let found = of_request(&house, &headers, &context).await?.ok();
+    let found = match cookie_of(&house, &headers) {
+        Ok(cookie) => presented_to_end(&house, cookie, &context).await?,
+        Err(_) => None,
+    };
     let own = found.as_ref().and_then(|found| house.app_named(&found.session.record().app));
     let is_own = match own {
         Some(app) => fetch.is_from(&app.origin),

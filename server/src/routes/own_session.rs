@@ -7,12 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use holdfast_core::check::Reason;
-use holdfast_store::Found;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
     context::Context,
-    error::Trouble,
     extract::cookies::{self, Credential},
     house::Holdfast,
     respond::{Problem, SessionView},
@@ -25,25 +23,21 @@ pub(crate) async fn own_session(
     context: Context,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = of_request(&house, &headers, &context).await?;
-    let found =
-        found.map_err(|reason| Problem::new(StatusCode::UNAUTHORIZED, reason.as_str(), reason.says()))?;
+    let refused = |reason: Reason| Problem::new(StatusCode::UNAUTHORIZED, reason.as_str(), reason.says());
+    let cookie = cookie_of(&house, &headers).map_err(refused)?;
+    let found = presented(&house, cookie, &context).await?.map_err(refused)?;
     let view = SessionView::of(&house, &found.session, found.activity, context.now);
     let body = serde_json::to_vec(&view).unwrap_or_default();
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     Ok((StatusCode::OK, json, body).into_response())
 }
 
-/// The session that the request's cookie speaks for, or why there is none.
-pub(super) async fn of_request(
-    house: &Holdfast,
-    headers: &HeaderMap,
-    context: &Context,
-) -> Result<Result<Found, Reason>, Trouble> {
+/// The request's session cookie, or why there is none.
+pub(super) fn cookie_of<'a>(house: &Holdfast, headers: &'a HeaderMap) -> Result<&'a str, Reason> {
     let values = headers.get_all(header::COOKIE).iter().map(|value| value.to_str().unwrap_or_default());
     match cookies::credential(values, &house.cookie_name) {
-        Credential::None => Ok(Err(Reason::NoCredential)),
-        Credential::Several => Ok(Err(Reason::DuplicateCookie)),
-        Credential::One(value) => presented(house, value, context).await,
+        Credential::None => Err(Reason::NoCredential),
+        Credential::Several => Err(Reason::DuplicateCookie),
+        Credential::One(value) => Ok(value),
     }
 }

@@ -144,13 +144,10 @@ impl Failure {
             )
             .with_all(expired_cookies(house))
             .into_response(),
-            Self::Malformed(rejection, _) => {
-                let status = if rejection.rule == Rule::DHdr03 {
-                    StatusCode::FORBIDDEN
-                } else {
-                    StatusCode::BAD_REQUEST
-                };
-                Problem::new(status, rejection.rule.code(), rejection.to_string()).into_response()
+            // Also where no browser can be meant: a 4xx without a challenge would take its session from one.
+            Self::Malformed(rejection, Some(session)) => prove_it(house, Some(rejection), &session, context),
+            Self::Malformed(rejection, None) => {
+                Problem::bad_request(rejection.rule.code(), rejection.to_string()).into_response()
             }
             Self::ProveIt(rejection, session) => prove_it(house, rejection, &session, context),
         }

@@ -74,13 +74,14 @@ async fn create(
 /// Ends the oldest sessions of a user who has more than allowed.
 async fn enforce_cap(house: &Holdfast, newest: &Session, context: &Context) -> Result<(), Trouble> {
     let record = newest.record();
+    let _turn = house.turns.of(&record.app, &record.user).await;
     let mut alive = house.store.by_user(&record.app, &record.user).await?;
     alive.retain(|found| {
-        found.session.record().id != record.id
-            && !matches!(house.standing(&found.session, found.activity, context.now), Standing::Ended(_))
+        !matches!(house.standing(&found.session, found.activity, context.now), Standing::Ended(_))
     });
+    let surplus = alive.len().saturating_sub(house.policy.max_per_user);
+    alive.retain(|found| found.session.record().id != record.id);
     alive.sort_by_key(|found| (found.session.record().created_at, found.session.record().id));
-    let surplus = (alive.len() + 1).saturating_sub(house.policy.max_per_user);
     for found in alive.iter().take(surplus) {
         end(house, found.session.record().id, EndReason::UserCap, context).await?;
     }

@@ -8,7 +8,7 @@ use holdfast_core::{
 };
 use holdfast_store::{Backend, Replacement};
 
-use super::{MOST_RACES, presented};
+use super::{MOST_RACES, presented_to_end};
 use crate::{
     context::Context,
     error::Trouble,
@@ -42,7 +42,8 @@ pub(crate) async fn end(
     Err(Trouble::Contention)
 }
 
-/// Ends every session of a user but one, and says how many.
+/// Ends every session of a user but one, and says how many. It looks again until none is left: a session may have gone
+/// on under a new id just before its end was asked for.
 pub(crate) async fn end_of_user(
     house: &Holdfast,
     app: &str,
@@ -51,13 +52,21 @@ pub(crate) async fn end_of_user(
     context: &Context,
 ) -> Result<usize, Trouble> {
     let mut ended = 0;
-    for found in house.store.by_user(app, user).await? {
-        let id = found.session.record().id;
-        if Some(id) != except && end(house, id, EndReason::Revoked, context).await?.is_some() {
-            ended += 1;
+    for _ in 0..MOST_RACES {
+        let mut alive = house.store.by_user(app, user).await?;
+        alive.retain(|found| {
+            Some(found.session.record().id) != except
+                && !matches!(house.standing(&found.session, found.activity, context.now), Standing::Ended(_))
+        });
+        if alive.is_empty() {
+            return Ok(ended);
+        }
+        for found in alive {
+            let id = found.session.record().id;
+            ended += usize::from(end(house, id, EndReason::Revoked, context).await?.is_some());
         }
     }
-    Ok(ended)
+    Err(Trouble::Contention)
 }
 
 /// Ends the session that a browser had before it logged in, so that a session planted by somebody else does not become
@@ -68,8 +77,8 @@ pub(crate) async fn replace_presented(
     cookie: &str,
     context: &Context,
 ) -> Result<(), Trouble> {
-    let found = presented(house, cookie, context).await?;
-    if let Some(found) = found.ok().filter(|found| *found.session.record().app == *app.name) {
+    let found = presented_to_end(house, cookie, context).await?;
+    if let Some(found) = found.filter(|found| *found.session.record().app == *app.name) {
         end(house, found.session.record().id, EndReason::Replaced, context).await?;
     }
     Ok(())

@@ -3,10 +3,12 @@
 mod begin;
 mod end;
 mod presented;
+mod turns;
 
 pub(crate) use begin::{Begun, begin, regenerate};
 pub(crate) use end::{end, end_of_user, record_end, replace_presented};
-pub(crate) use presented::presented;
+pub(crate) use presented::{presented, presented_to_end};
+pub(crate) use turns::Turns;
 
 use holdfast_core::{SessionId, session::Standing};
 use holdfast_store::{Backend, Found};

@@ -1,7 +1,7 @@
 //! The session that a cookie speaks for.
 
 use holdfast_core::{
-    check::{Decision, Reason, judge_cookie, judge_session},
+    check::{Reason, judge_cookie, judge_session},
     cookie::AuthenticCookie,
     policy::Requirements,
 };
@@ -19,6 +19,28 @@ pub(crate) async fn presented(
     value: &str,
     context: &Context,
 ) -> Result<Result<Found, Reason>, Trouble> {
+    let judged = judge(house, value, context).await?;
+    Ok(judged.and_then(|(found, reason)| if reason == Reason::Ok { Ok(found) } else { Err(reason) }))
+}
+
+/// As [`presented`], for whoever wants to leave: a session that no device bound in time is good for nothing else, and its
+/// own cookie may still end it.
+pub(crate) async fn presented_to_end(
+    house: &Holdfast,
+    value: &str,
+    context: &Context,
+) -> Result<Option<Found>, Trouble> {
+    let may_end = |reason| matches!(reason, Reason::Ok | Reason::BindingOverdue);
+    let judged = judge(house, value, context).await?;
+    Ok(judged.ok().filter(|(_, reason)| may_end(*reason)).map(|(found, _)| found))
+}
+
+/// The session and the reason that a check would give, [`Reason::Ok`] among them.
+async fn judge(
+    house: &Holdfast,
+    value: &str,
+    context: &Context,
+) -> Result<Result<(Found, Reason), Reason>, Trouble> {
     let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else {
         return Ok(Err(Reason::BadCookie));
     };
@@ -31,5 +53,5 @@ pub(crate) async fn presented(
     let nothing_more = Requirements::default();
     let verdict =
         judge_session(&cookie, &found.session, found.activity, &nothing_more, &house.policy, context.now);
-    Ok(if verdict.decision == Decision::Allow { Ok(found) } else { Err(verdict.reason) })
+    Ok(Ok((found, verdict.reason)))
 }

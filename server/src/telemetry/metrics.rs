@@ -20,7 +20,7 @@ pub(crate) struct Metrics {
     events: Vec<(EventName, Counter)>,
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
-    requests: Family<RequestLabels, Counter>,
+    requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
     sessions: Gauge,
     audit_lost: Gauge,
@@ -102,8 +102,14 @@ impl Metrics {
                 .iter()
                 .map(|reason| (*reason, skipped.get_or_create_owned(&SkipLabels { reason: reason.as_str() })))
                 .collect(),
+            requests: LISTENERS
+                .iter()
+                .flat_map(|listener| CLASSES.iter().map(|class| (*listener, *class)))
+                .map(|(listener, class)| {
+                    (listener, class, requests.get_or_create_owned(&RequestLabels { listener, class }))
+                })
+                .collect(),
             registry,
-            requests,
             durations,
             sessions,
             audit_lost,
@@ -137,7 +143,13 @@ impl Metrics {
 
     /// Counts a request.
     pub(crate) fn request(&self, listener: &'static str, status: u16, seconds: f64) {
-        self.requests.get_or_create(&RequestLabels { listener, class: class_of(status) }).inc();
+        let class = class_of(status);
+        increment(
+            self.requests
+                .iter()
+                .find(|(l, c, _)| *l == listener && *c == class)
+                .map(|(_, _, counter)| counter),
+        );
         self.durations.observe(seconds);
     }
 
@@ -192,3 +204,6 @@ const fn class_of(status: u16) -> &'static str {
         _ => "5xx",
     }
 }
+
+const LISTENERS: [&str; 2] = ["public", "internal"];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];

@@ -83,3 +83,23 @@ fn full() -> Unavailable {
 }
 
 const SHARDS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_bounded_and_makes_room() {
+        let recent = Recent::new(SHARDS * 4);
+        let at = UnixTime::from_secs;
+        let key = |number: u32| (u128::from(number)).to_be_bytes();
+        let taken = (0..10_000).filter(|n| recent.remember(key(*n), at(10), at(0)).is_ok()).count();
+        assert_eq!(taken, SHARDS * 4);
+        // Who was first stays first, even when it is full.
+        let seen = (0..10_000).filter(|n| recent.remember(key(*n), at(10), at(9)) == Ok(Memory::Seen));
+        assert_eq!(seen.count(), SHARDS * 4);
+        assert_eq!(recent.remember(key(0), at(20), at(10)), Ok(Memory::First));
+        recent.sweep(at(20));
+        assert!(recent.shards.iter().all(|shard| shard.lock().until.is_empty()));
+    }
+}

@@ -49,3 +49,20 @@ impl Words {
 /// 8 MiB of text.
 const MOST: u32 = 16_384;
 const LONGEST: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_bounded() {
+        let words = Words::default();
+        for number in 0..MOST {
+            assert_eq!(words.number(&number.to_string()), Some(number));
+        }
+        assert_eq!(words.number("one more"), None);
+        assert_eq!(words.number("7"), Some(7));
+        assert_eq!(&*words.share("one more"), "one more");
+        assert_eq!(Words::default().number(&"x".repeat(LONGEST + 1)), None);
+    }
+}

@@ -73,10 +73,19 @@ impl Disk {
         Ok(())
     }
 
-    /// Applies changes together, and with `flush` waits until the disk has them and all before them.
+    /// Applies changes in their order, and with `flush` waits until the disk has them and all before them. If it fails,
+    /// some may have been applied.
+    ///
+    /// One by one and not as a `sled::Batch`: sled frees what a batch replaces only after the batch, and a batch of a
+    /// thousand sessions keeps gigabytes. Each change concerns one session, so nothing needs to happen together.
     pub(super) fn write(&self, changes: Changes, flush: bool) -> Result<(), DiskError> {
         catching(|| {
-            self.db.apply_batch(changes.0)?;
+            for (key, value) in changes.0 {
+                match value {
+                    Some(value) => self.db.insert(key, value)?,
+                    None => self.db.remove(key)?,
+                };
+            }
             if flush {
                 self.db.flush()?;
             }
@@ -90,27 +99,27 @@ impl Disk {
     }
 }
 
-/// Changes that happen together or not at all.
+/// What is to be changed, in order.
 #[derive(Default)]
-pub(super) struct Changes(sled::Batch);
+pub(super) struct Changes(Vec<(sled::IVec, Option<Vec<u8>>)>);
 
 impl Changes {
     /// Says of what format the database is. It stands in every database that holds anything.
     pub(super) fn put_format(&mut self) {
-        self.0.insert(FORMAT_KEY, FORMAT);
-    }
-
-    pub(super) fn put(&mut self, id: SessionId, value: Vec<u8>) {
-        self.0.insert(id.as_bytes(), value);
-    }
-
-    pub(super) fn remove(&mut self, id: SessionId) {
-        self.0.remove(id.as_bytes());
+        self.0.push((FORMAT_KEY.into(), Some(FORMAT.to_vec())));
     }
 
     pub(super) fn put_epoch(&mut self, number: u64, at: u64) {
         let key = [EPOCH_PREFIX, &number.to_be_bytes()].concat();
-        self.0.insert(key, at.to_be_bytes().to_vec());
+        self.0.push((key.into(), Some(at.to_be_bytes().to_vec())));
+    }
+
+    pub(super) fn put(&mut self, id: SessionId, value: Vec<u8>) {
+        self.0.push((id.as_bytes().into(), Some(value)));
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        self.0.push((id.as_bytes().into(), None));
     }
 }
 
@@ -177,7 +186,7 @@ const FORMAT: &[u8] = b"1";
 const EPOCH_PREFIX: &[u8] = b"epoch";
 
 /// Bytes.
-const CACHE: u64 = 32 << 20;
+const CACHE: u64 = 16 << 20;
 
 const ATTEMPTS: u32 = 400;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);

@@ -53,3 +53,28 @@ fn checksum(id: SessionId, bytes: &[u8]) -> u32 {
 }
 
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use holdfast_core::session::{Login, Session};
+
+    use super::*;
+
+    #[test]
+    fn no_changed_bit_and_no_other_key_goes_unnoticed() {
+        let id = SessionId::from_bytes([7; 16]);
+        let login =
+            Login { app: "shop".into(), user: "alice".into(), auth: None, client: None, attributes: None };
+        let session = Session::begin(id, login, 0, UnixTime::from_secs(1));
+        let activity =
+            Activity { last_seen: UnixTime::from_secs(2), confirmed_at: Some(UnixTime::from_secs(3)) };
+        let (mut value, words) = (encode(session.record(), activity), Words::default());
+        assert_eq!(decode(id, &value, &words), Ok((session.record().clone(), activity)));
+        assert_eq!(decode(SessionId::from_bytes([8; 16]), &value, &words), Err(Malformed));
+        for bit in 0..value.len() * 8 {
+            value[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(id, &value, &words), Err(Malformed), "bit {bit}");
+            value[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}

@@ -119,6 +119,14 @@ impl Writer {
 
     fn write_database(&mut self, round: &Round, journaled: bool, flush: bool) -> Result<(), Unavailable> {
         let mut changes = Changes::default();
+        if flush && (self.is_fresh || !round.ends.is_empty()) {
+            changes.put_format();
+            let ended = self.state.fence.ends().into_iter();
+            let ending = round.ends.iter().map(|(at, _)| *at).filter(|_| journaled);
+            for (number, at) in (0..).zip(ended.chain(ending)) {
+                changes.put_epoch(number, at.as_millis());
+            }
+        }
         let mut touched = Vec::new();
         for lazy in &round.lazy {
             match lazy {
@@ -143,14 +151,6 @@ impl Writer {
             let activity = self.state.activity(record.id).unwrap_or(unused);
             changes.put(record.id, value::encode(record, activity));
             touched.push(record.id);
-        }
-        if flush && (self.is_fresh || !round.ends.is_empty()) {
-            changes.put_format();
-            let ended = self.state.fence.ends().into_iter();
-            let ending = round.ends.iter().map(|(at, _)| *at).filter(|_| journaled);
-            for (number, at) in (0..).zip(ended.chain(ending)) {
-                changes.put_epoch(number, at.as_millis());
-            }
         }
         self.apply(changes, touched, flush)
     }
