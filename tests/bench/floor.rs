@@ -1,0 +1,74 @@
+//! What Holdfast stands on: nothing can be faster than these.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey},
+};
+
+use crate::{
+    program,
+    report::Line,
+    server::{SERVER_CORE, pinned, simulate},
+};
+
+/// A route that answers 200 and does nothing, served as axum serves by itself.
+pub(crate) fn serve_bare_route() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        writeln!(std::io::stdout(), "{}", socket.local_addr()?)?;
+        let routes = axum::Router::new().route("/", axum::routing::get(|| async { "ok" }));
+        axum::serve(socket, routes).await?;
+        Ok(())
+    })
+}
+
+/// Verifies one signature again and again, and prints how often.
+pub(crate) fn verify_for(seconds: u32) -> Result<()> {
+    let random = SystemRandom::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok().context("no key")?;
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).ok().context("no key")?;
+    let message = [7_u8; 200];
+    let signature = pair.sign(&random, &message).ok().context("no signature")?;
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
+    let (started, mut count) = (Instant::now(), 0_u64);
+    while started.elapsed() < Duration::from_secs(u64::from(seconds)) {
+        for _ in 0..100 {
+            if key.verify(&message, signature.as_ref()).is_err() {
+                bail!("the signature does not verify");
+            }
+        }
+        count += 100;
+    }
+    let per_second = f64::from(u32::try_from(count)?) / started.elapsed().as_secs_f64();
+    writeln!(std::io::stdout(), "{{\"requests\":{count},\"rps\":{per_second},\"per_cpu_second\":{per_second}}}")?;
+    Ok(())
+}
+
+pub(crate) fn measure_route(seconds: u32) -> Result<Line> {
+    let mut child = pinned(SERVER_CORE, &program("holdfast-bench")?).arg("route").stdout(Stdio::piped()).spawn()?;
+    let measured = (|| {
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut address)?;
+        let url = format!("http://{}/", address.trim());
+        let (pid, seconds) = (child.id().to_string(), seconds.to_string());
+        simulate(&["load", "url", &url, "--connections", "32", "--seconds", &seconds, "--pid", &pid])
+    })();
+    child.kill()?;
+    child.wait()?;
+    measured
+}
+
+/// On the server's core, where the server will verify. A loop that only computes has a CPU-second in every second.
+pub(crate) fn measure_verify(seconds: u32) -> Result<Line> {
+    let mut command: Command = pinned(SERVER_CORE, &program("holdfast-bench")?);
+    let output = command.args(["verify", "--seconds", &seconds.to_string()]).output()?;
+    serde_json::from_slice(&output.stdout).context("the verification said nothing")
+}

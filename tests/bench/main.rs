@@ -1,0 +1,103 @@
+//! The benchmark of the whole server: see `tests/bench/run`.
+
+mod floor;
+mod report;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use report::Report;
+use server::{Kind, Server};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    match arguments.first().map(String::as_str) {
+        Some("route") => floor::serve_bare_route(),
+        Some("verify") => floor::verify_for(seconds(arguments)?),
+        Some("all") => all(&Plan { seconds: seconds(arguments)?, million: arguments.iter().any(|a| a == "--million") }),
+        _ => bail!("usage: tests/bench/run [--seconds S] [--million]"),
+    }
+}
+
+struct Plan {
+    seconds: u32,
+    million: bool,
+}
+
+/// Everything, the floor first.
+fn all(plan: &Plan) -> Result<()> {
+    let mut report = Report::default();
+    let route = floor::measure_route(plan.seconds)?;
+    report.line("bare axum route", &route, &[]);
+    let verify = floor::measure_verify(plan.seconds)?;
+    report.line("bare P-256 verification", &verify, &[]);
+    for kind in [Kind::Memory, Kind::Sled] {
+        measure_store(plan, kind, &route, &verify, &mut report)?;
+    }
+    if plan.million {
+        for kind in [Kind::Memory, Kind::Sled] {
+            measure_million(kind, &mut report)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure_store(plan: &Plan, kind: Kind, route: &report::Line, verify: &report::Line, report: &mut Report) -> Result<()> {
+    let name = kind.name();
+    let sum = verify.cpu_micros() + route.cpu_micros();
+    let seconds = plan.seconds;
+    let against_route = |line: &report::Line| format!("{:.2} of the bare route", line.per_cpu_second / route.per_cpu_second);
+    let against_sum = |line: &report::Line| format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
+    for load in ["check", "verify"] {
+        let server = Server::start(kind)?;
+        let line = server.load(load, 100_000, 32, seconds)?;
+        report.line(&format!("{name}: {load}, 100,000 sessions"), &line, &[against_route(&line)]);
+    }
+    let server = Server::start(kind)?;
+    let line = server.load("refresh", 2_000, 32, seconds)?;
+    report.line(&format!("{name}: refresh, 32 clients"), &line, &[against_sum(&line)]);
+    let server = Server::start(kind)?;
+    let line = server.load("register", 10_000 * usize::try_from(seconds)?, 32, seconds)?;
+    report.line(&format!("{name}: register, 32 clients"), &line, &[against_sum(&line)]);
+    Ok(())
+}
+
+fn measure_million(kind: Kind, report: &mut Report) -> Result<()> {
+    let server = Server::start(kind)?;
+    server.load("sessions", 1_000_000, 32, 3600)?;
+    let filled = server.resident_megabytes()?;
+    let name = kind.name();
+    report.note(&format!("{name}: 1,000,000 bound sessions, resident {filled} MB"));
+    if kind == Kind::Sled {
+        let (server, seconds) = server.restart()?;
+        let reopened = server.resident_megabytes()?;
+        report.note(&format!("{name}: ready again in {seconds:.1} s, resident {reopened} MB"));
+    }
+    Ok(())
+}
+
+fn seconds(arguments: &[String]) -> Result<u32> {
+    match arguments.iter().position(|argument| argument == "--seconds") {
+        None => Ok(8),
+        Some(at) => arguments.get(at + 1).context("--seconds wants a number")?.parse().context("--seconds wants a number"),
+    }
+}
+
+/// A program of this build.
+fn program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let path = own.parent().context("this program is in no folder")?.join(name);
+    if path.exists() { Ok(path) } else { bail!("{name} is not built; start with tests/bench/run") }
+}

@@ -1,0 +1,56 @@
+//! What was measured, as lines for people.
+
+use std::io::Write;
+
+use serde::Deserialize;
+
+/// One measurement, as `holdfast-sim load --json` prints it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) requests: u64,
+    pub(crate) rps: f64,
+    #[serde(default)]
+    pub(crate) per_cpu_second: f64,
+    #[serde(default)]
+    pub(crate) p50_us: f64,
+    #[serde(default)]
+    pub(crate) p99_us: f64,
+    #[serde(default)]
+    pub(crate) errors: u64,
+}
+
+impl Line {
+    /// CPU time of the server for one request, in microseconds.
+    pub(crate) fn cpu_micros(&self) -> f64 {
+        1e6 / self.per_cpu_second
+    }
+}
+
+/// Prints lines as they come, so that a long run shows its progress.
+#[derive(Default)]
+pub(crate) struct Report {
+    begun: bool,
+}
+
+impl Report {
+    pub(crate) fn line(&mut self, what: &str, line: &Line, ratios: &[String]) {
+        if !self.begun {
+            self.begun = true;
+            self.note(&format!("{:<38} {:>12} {:>9} {:>9} {:>8} {:>8}", "", "per CPU-s", "us CPU", "per s", "p50 us", "p99 us"));
+        }
+        let Line { per_cpu_second, rps, p50_us, p99_us, .. } = line;
+        let cpu = line.cpu_micros();
+        let errors = if line.errors == 0 { String::new() } else { format!("  {} ERRORS of {}", line.errors, line.requests) };
+        let ratios = ratios.join(", ");
+        self.note(&format!("{what:<38} {per_cpu_second:>12.0} {cpu:>9.1} {rps:>9.0} {p50_us:>8.0} {p99_us:>8.0}  {ratios}{errors}"));
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+}
+
+/// Says what went wrong.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "holdfast-bench: {error:#}");
+}

@@ -1,0 +1,199 @@
+//! A Holdfast of its own, on one core, with the load on another.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    io::{Read, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{program, report::Line};
+
+pub(crate) const SERVER_CORE: &str = "0";
+pub(crate) const LOAD_CORE: &str = "1";
+
+/// Which store it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Memory,
+    Sled,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sled => "sled",
+        }
+    }
+}
+
+/// A running server with audit file and metrics on, killed when dropped.
+pub(crate) struct Server {
+    folder: tempfile::TempDir,
+    child: Child,
+    public: SocketAddr,
+    internal: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(kind: Kind) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (public, internal) = (free_address()?, free_address()?);
+        let write = |name: &str, text: &str| write_private(&folder.path().join(name), text);
+        write("token", TOKEN)?;
+        write("gateway.secret", SECRET)?;
+        write("holdfast.toml", &configuration(kind, public, internal))?;
+        let child = spawn(folder.path())?;
+        let server = Self { folder, child, public, internal };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Loads it and returns what was measured.
+    pub(crate) fn load(&self, kind: &str, sessions: usize, connections: usize, seconds: u32) -> Result<Line> {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        simulate(&[
+            "load",
+            kind,
+            "--origin",
+            "https://bench.example",
+            "--public",
+            &format!("http://{}", self.public),
+            "--api",
+            &format!("http://{}", self.internal),
+            "--token-file",
+            &path("token"),
+            "--gateway-secret-file",
+            &path("gateway.secret"),
+            "--state",
+            &path("state.json"),
+            "--sessions",
+            &sessions.to_string(),
+            "--connections",
+            &connections.to_string(),
+            "--seconds",
+            &seconds.to_string(),
+            "--pid",
+            &self.child.id().to_string(),
+        ])
+    }
+
+    pub(crate) fn resident_megabytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes / 1024)
+    }
+
+    /// Stops it in order and starts it again; says how long the start took until it was ready.
+    pub(crate) fn restart(mut self) -> Result<(Self, f64)> {
+        let terminated = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        ensure!(terminated.success(), "the server cannot be stopped");
+        self.child.wait()?;
+        let started = Instant::now();
+        self.child = spawn(self.folder.path())?;
+        self.wait_until_ready()?;
+        Ok((self, started.elapsed().as_secs_f64()))
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < deadline {
+            if is_ready(self.internal) {
+                return Ok(());
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        bail!("the server did not become ready")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the load generator on its own core.
+pub(crate) fn simulate(arguments: &[&str]) -> Result<Line> {
+    let output = pinned(LOAD_CORE, &program("holdfast-sim")?).args(arguments).arg("--json").stderr(Stdio::inherit()).output()?;
+    serde_json::from_slice(&output.stdout).context("the load generator said nothing that can be read")
+}
+
+/// A command on one core (util-linux).
+pub(crate) fn pinned(core: &str, program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", core]).arg(program);
+    command
+}
+
+fn spawn(folder: &Path) -> Result<Child> {
+    let log = fs::File::create(folder.join("holdfast.log"))?;
+    let mut command = pinned(SERVER_CORE, &program("holdfast")?);
+    command.args(["serve", "--config", "holdfast.toml"]).current_dir(folder).stdout(Stdio::null()).stderr(log);
+    command.spawn().context("the server cannot be started")
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: holdfast\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn write_private(file: &Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    out.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn configuration(kind: Kind, public: SocketAddr, internal: SocketAddr) -> String {
+    let store = match kind {
+        Kind::Memory => "kind = \"memory\"",
+        Kind::Sled => "kind = \"sled\"\npath = \"data\"",
+    };
+    format!(
+        r#"
+[public]
+listen = "{public}"
+tls = "off"
+[internal]
+listen = "{internal}"
+[[apps]]
+name = "bench"
+origin = "https://bench.example"
+token_sha256 = "{TOKEN_SHA256}"
+[session]
+registration_window = "1h"
+[gateways]
+trusted = ["127.0.0.1/32"]
+secret_file = "gateway.secret"
+[store]
+{store}
+[secrets]
+root_key_file = "root.key"
+[audit]
+file = "audit.jsonl"
+"#
+    )
+}
+
+const TOKEN: &str = "bench-token";
+const TOKEN_SHA256: &str = "7137e16f75a1d75b6fd65930672814806cdc1a0d6e0aa38611afc996a402258b";
+const SECRET: &str = "a-gateway-secret-for-the-benchmark";

@@ -1,0 +1,40 @@
+//! An HTTP client that does nothing by itself: no redirects, no cookies, no proxies.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Result;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use rustls::crypto::aws_lc_rs;
+
+use crate::Authority;
+
+/// A client that trusts `authority` alone and finds every host name on loopback.
+pub fn client(authority: &Authority) -> Result<Client> {
+    let root = Certificate::from_pem(authority.certificate().as_bytes())?;
+    Ok(builder().tls_certs_only([root]).build()?)
+}
+
+/// A client for plain HTTP on loopback, where the internal listener is.
+pub fn plain_client() -> Result<Client> {
+    Ok(builder().tls_certs_only([]).build()?)
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // The provider is one for the whole process; whoever came first has installed the same one.
+    let _installed_before = aws_lc_rs::default_provider().install_default();
+    Client::builder().redirect(Policy::none()).no_proxy().dns_resolver(Arc::new(Loopback))
+}
+
+#[derive(Debug)]
+struct Loopback;
+
+impl Resolve for Loopback {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let addresses: Addrs = Box::new(std::iter::once(address));
+        Box::pin(std::future::ready(Ok(addresses)))
+    }
+}

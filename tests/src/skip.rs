@@ -1,0 +1,71 @@
+//! Tests that need a program which is not there.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use crate::environment;
+
+/// Something outside this workspace that a test drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prerequisite {
+    /// A real browser, and `certutil` to make it trust a CA.
+    Chromium,
+    /// The software TPM.
+    Swtpm,
+    /// `swtpm_setup` and its local CA, which give a software TPM an endorsement certificate.
+    SwtpmSetup,
+    /// The `tpm2_*` command-line tools.
+    Tpm2Tools,
+}
+
+/// `Some` when every program of `prerequisites` is installed.
+///
+/// Otherwise the test is reported as skipped, and `None` tells it to return. In CI (`CI=true`) a missing program is
+/// a broken set-up, so this panics instead.
+///
+/// ```ignore
+/// let Some(()) = require(&[Prerequisite::Chromium]) else { return Ok(()) };
+/// ```
+#[must_use]
+pub fn require(prerequisites: &[Prerequisite]) -> Option<()> {
+    let needed = prerequisites.iter().flat_map(|prerequisite| prerequisite.programs());
+    let missing: Vec<&str> = needed.copied().filter(|program| !is_installed(program)).collect();
+    if missing.is_empty() {
+        return Some(());
+    }
+    skip(&format!("not installed: {}", missing.join(", ")));
+    None
+}
+
+impl Prerequisite {
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Chromium => &["chromium", "certutil"],
+            Self::Swtpm => &["swtpm"],
+            Self::SwtpmSetup => &["swtpm", "swtpm_setup", "swtpm_localca"],
+            Self::Tpm2Tools => &["tpm2_getcap"],
+        }
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    environment::search_path().iter().any(|directory| directory.join(program).is_file())
+}
+
+#[expect(clippy::panic, reason = "a skip in CI would hide a broken set-up")]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests reads this")]
+fn skip(reason: &str) {
+    assert!(!environment::is_ci(), "CI must have everything, but {reason}");
+    eprintln!("SKIPPED: {reason}");
+    if let Err(error) = append_to_skips(reason) {
+        panic!("the file named in HOLDFAST_SKIPS cannot be written: {error}");
+    }
+}
+
+/// One line per skipped test; `tests/run` counts the lines.
+fn append_to_skips(reason: &str) -> std::io::Result<()> {
+    let Some(path) = environment::skips_file() else { return Ok(()) };
+    let thread = std::thread::current();
+    let line = format!("{}: {reason}\n", thread.name().unwrap_or("a test"));
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
+}

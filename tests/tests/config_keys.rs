@@ -1,0 +1,186 @@
+//! The configuration: what it takes, what it refuses, and in what words.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use holdfast::Config;
+use holdfast_core::policy::Unbound;
+use holdfast_tests::server::Settings;
+
+#[test]
+fn the_defaults_are_those_of_the_contract() -> Result<()> {
+    let config = parse(&text(), &[])?;
+    let session = &config.session;
+    let minutes = |count| Duration::from_secs(count * 60);
+    assert_eq!(
+        (session.idle, session.absolute, session.bound_cookie),
+        (minutes(60), minutes(24 * 60), minutes(10))
+    );
+    assert_eq!((session.registration_window, session.cookie_overlap), (minutes(1), Duration::from_secs(30)));
+    assert_eq!((session.unbound_idle, session.unbound_absolute), (minutes(15), minutes(8 * 60)));
+    assert_eq!((session.unbound, session.max_per_user), (Unbound::Restrict, 20));
+    assert_eq!(config.cookie_name.as_str(), "__Host-holdfast");
+    assert!(config.gateways.is_none() && !config.clear_site_data && config.public.tls.is_none());
+    Ok(())
+}
+
+#[test]
+fn every_key_can_be_a_variable() -> Result<()> {
+    let variables = [
+        ("PUBLIC__LISTEN", "127.0.0.1:1"),
+        ("INTERNAL__LISTEN", "127.0.0.1:2"),
+        ("PUBLIC__TLS__CERT", "c.pem"),
+        ("PUBLIC__TLS__KEY", "k.pem"),
+        ("APPS__0__NAME", "store"),
+        ("APPS__0__ORIGIN", "https://store.example"),
+        ("SESSION__COOKIE_NAME", "__Host-sid"),
+        ("SESSION__IDLE", "30m"),
+        ("SESSION__ABSOLUTE", "7d"),
+        ("SESSION__BOUND_COOKIE", "300s"),
+        ("SESSION__REGISTRATION_WINDOW", "90s"),
+        ("SESSION__UNBOUND", "deny"),
+        ("SESSION__MAX_PER_USER", "3"),
+        ("DBSC__ALGORITHMS", "RS256, ES256"),
+        ("GATEWAYS__TRUSTED", "10.0.0.0/8,::1/128"),
+        ("GATEWAYS__SECRET_FILE", "g"),
+        ("STORE__KIND", "sled"),
+        ("STORE__PATH", "d"),
+        ("AUDIT__FILE", "a"),
+        ("SECRETS__ROOT_KEY_FILE", "r"),
+        ("SECRETS__PREVIOUS_ROOT_KEY_FILES", "p,q"),
+    ];
+    let config = parse(&text(), &variables)?;
+    assert_eq!(config.session.idle, Duration::from_secs(1800));
+    assert_eq!(config.session.absolute, Duration::from_secs(7 * 86_400));
+    assert_eq!((config.session.max_per_user, config.session.unbound), (3, Unbound::Deny));
+    assert_eq!(
+        (config.apps[0].name.as_str(), config.apps[0].origin.as_str()),
+        ("store", "https://store.example")
+    );
+    assert_eq!((config.algorithms.len(), config.secrets.previous_root_key_files.len()), (2, 2));
+    assert_eq!(config.gateways.context("gateways")?.trusted.len(), 2);
+    assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
+    Ok(())
+}
+
+#[test]
+fn slips_are_told_with_line_and_key() -> Result<()> {
+    let hash = "0".repeat(64);
+    for (section, line, key) in [
+        ("[session]", "idle = 30", "session.idle"),
+        ("[session]", "idle = \"30\"", "session.idle"),
+        ("[session]", "idle = \"30 m\"", "session.idle"),
+        ("[session]", "idle = \"1.5h\"", "session.idle"),
+        ("[session]", "idle = \"-1h\"", "session.idle"),
+        ("[session]", "idle = \"0s\"", "session.idle"),
+        ("[session]", "idle = \"1w\"", "session.idle"),
+        ("[session]", "idle = true", "session.idle"),
+        ("[session]", "bound_cookie = \"99999999999999999999s\"", "session.bound_cookie"),
+        ("[session]", "max_per_user = 0", "session.max_per_user"),
+        ("[session]", "max_per_user = -1", "session.max_per_user"),
+        ("[session]", "max_per_user = \"20\"", "session.max_per_user"),
+        ("[session]", "cookie_name = \"sid\"", "session.cookie_name"),
+        ("[session]", "cookie_name = \"__Host-a b\"", "session.cookie_name"),
+        ("[session]", "unbound = \"no\"", "session.unbound"),
+        ("[session]", "clear_site_data = \"yes\"", "session.clear_site_data"),
+        ("[session]", "Idle = \"1h\"", "session.Idle"),
+        ("[dbsc]", "algorithms = []", "dbsc.algorithms"),
+        ("[dbsc]", "algorithms = [\"none\"]", "dbsc.algorithms"),
+        ("[dbsc]", "algorithms = [\"es256\"]", "dbsc.algorithms"),
+        ("[dbsc]", "algorithms = \"ES256\"", "dbsc.algorithms"),
+        ("[gateways]", "trusted = [\"10.0.0.0/8\"]", "gateways.secret_file"),
+        ("[gateways]", "secret_file = \"g\"", "gateways.trusted"),
+        ("[gateways]", "secret_file = \"g\"\ntrusted = [\"10.0.0.0/33\"]", "gateways.trusted"),
+        ("[gateways]", "secret_file = \"g\"\ntrusted = [\"everybody\"]", "gateways.trusted"),
+        ("[gatways]", "secret_file = \"g\"", "gatways"),
+        ("[[apps]]", "name = \"x\"", "apps.2.origin"),
+        (
+            "[[apps]]",
+            &format!("name = \"a b\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\""),
+            "apps.2.name",
+        ),
+        (
+            "[[apps]]",
+            "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"hft_x\"",
+            "apps.2.token_sha256",
+        ),
+        (
+            "[[apps]]",
+            &format!("name = \"x\"\norigin = \"https://x.example/a\"\ntoken_sha256 = \"{hash}\""),
+            "apps.2.origin",
+        ),
+        (
+            "[[apps]]",
+            &format!("name = \"shop\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\""),
+            "apps",
+        ),
+        (
+            "[[apps]]",
+            &format!("name = \"x\"\norigin = \"https://shop.example\"\ntoken_sha256 = \"{hash}\""),
+            "apps",
+        ),
+    ] {
+        let problems =
+            parse(&format!("{}\n{section}\n{line}\n", text()), &[]).err().context(line.to_owned())?;
+        let problems = problems.to_string();
+        assert!(problems.starts_with("holdfast.toml:"), "{problems}");
+        assert!(problems.contains(&format!(": {key}: ")), "{key}: {problems}");
+        let number: Option<usize> = problems.split(':').nth(1).and_then(|number| number.parse().ok());
+        assert!(number.is_some_and(|number| number >= 1), "{problems}");
+    }
+    Ok(())
+}
+
+#[test]
+fn impossible_combinations_are_refused() -> Result<()> {
+    for (variables, key) in [
+        (vec![("SESSION__IDLE", "25h"), ("SESSION__ABSOLUTE", "24h")], "session.idle"),
+        (vec![("SESSION__BOUND_COOKIE", "25h"), ("SESSION__ABSOLUTE", "24h")], "session.bound_cookie"),
+        (vec![("SESSION__UNBOUND_IDLE", "9h"), ("SESSION__UNBOUND_ABSOLUTE", "8h")], "session.unbound_idle"),
+        (vec![("STORE__KIND", "sled")], "store.path"),
+        (vec![("STORE__KIND", "redis")], "store.kind"),
+        (vec![("STORE__KIND", "memory"), ("STORE__PATH", "d")], "store.path"),
+        (vec![("PUBLIC__TLS", "on")], "public.tls"),
+        (vec![("PUBLIC__TLS__CERT", "c.pem")], "public.tls.key"),
+        (vec![("PUBLIC__LISTEN", "8443")], "public.listen"),
+        (vec![("INTERNAL__LISTEN", "localhost:8444")], "internal.listen"),
+        (vec![("SECRETS__ROOT_KEY_FILE", "")], "secrets.root_key_file"),
+    ] {
+        let problems = parse(&text(), &variables).err().with_context(|| format!("{variables:?}"))?;
+        assert!(problems.to_string().contains(&format!("{key}: ")), "{variables:?}: {problems}");
+    }
+    Ok(())
+}
+
+/// An operator mends a file once, not once for every slip.
+#[test]
+fn every_problem_is_told_at_once() -> Result<()> {
+    let bad = text().replace("tls = \"off\"", "tls = \"on\"\ncolour = \"red\"");
+    let bad = format!("{bad}\n[session]\nidle = \"soon\"\nabsolute = 7\n[dbsc]\nalgorithms = [\"HS256\"]\n");
+    let problems = parse(&bad, &[("AUDIT__PATH", "x")]).err().context("no problem")?;
+    for key in
+        ["public.tls", "public.colour", "session.idle", "session.absolute", "dbsc.algorithms", "audit.path"]
+    {
+        assert!(problems.to_string().contains(&format!("{key}: ")), "{key}: {problems}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_no_toml_or_has_no_app_is_no_configuration() -> Result<()> {
+    for bad in ["[public", "a = ", "public = 1", "", "apps = 1", "[[public]]\nlisten = \"x\""] {
+        let problems = parse(bad, &[]).err().with_context(|| bad.to_owned())?;
+        assert!(problems.to_string().contains("holdfast.toml:"), "{bad}: {problems}");
+    }
+    Ok(())
+}
+
+fn text() -> String {
+    Settings::default().toml()
+}
+
+fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, holdfast::config::Problems> {
+    let variables = variables.iter().map(|(name, value)| (format!("HOLDFAST__{name}"), (*value).to_owned()));
+    Config::parse(text, "holdfast.toml", Path::new("/base"), variables)
+}
