@@ -44,6 +44,7 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
         .route("/verify/traefik", get(verify::forwarded))
         .route("/verify/haproxy", get(verify::forwarded))
         .route("/verify/envoy", any(verify::envoy))
+        .route("/verify/envoy/", any(verify::envoy))
         .route("/verify/envoy/{*path}", any(verify::envoy))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))

@@ -9,7 +9,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use aws_lc_rs::{
     rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+    },
 };
 
 use crate::{
@@ -33,8 +35,10 @@ pub(crate) fn serve_bare_route() -> Result<()> {
 /// Verifies one signature again and again, and prints how often.
 pub(crate) fn verify_for(seconds: u32) -> Result<()> {
     let random = SystemRandom::new();
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok().context("no key")?;
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).ok().context("no key")?;
+    let pkcs8 =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok().context("no key")?;
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).ok().context("no key")?;
     let message = [7_u8; 200];
     let signature = pair.sign(&random, &message).ok().context("no signature")?;
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
@@ -48,12 +52,16 @@ pub(crate) fn verify_for(seconds: u32) -> Result<()> {
         count += 100;
     }
     let per_second = f64::from(u32::try_from(count)?) / started.elapsed().as_secs_f64();
-    writeln!(std::io::stdout(), "{{\"requests\":{count},\"rps\":{per_second},\"per_cpu_second\":{per_second}}}")?;
+    writeln!(
+        std::io::stdout(),
+        "{{\"requests\":{count},\"rps\":{per_second},\"per_cpu_second\":{per_second}}}"
+    )?;
     Ok(())
 }
 
 pub(crate) fn measure_route(seconds: u32) -> Result<Line> {
-    let mut child = pinned(SERVER_CORE, &program("holdfast-bench")?).arg("route").stdout(Stdio::piped()).spawn()?;
+    let mut child =
+        pinned(SERVER_CORE, &program("holdfast-bench")?).arg("route").stdout(Stdio::piped()).spawn()?;
     let measured = (|| {
         let mut address = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut address)?;

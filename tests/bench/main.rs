@@ -26,7 +26,9 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("route") => floor::serve_bare_route(),
         Some("verify") => floor::verify_for(seconds(arguments)?),
-        Some("all") => all(&Plan { seconds: seconds(arguments)?, million: arguments.iter().any(|a| a == "--million") }),
+        Some("all") => {
+            all(&Plan { seconds: seconds(arguments)?, million: arguments.iter().any(|a| a == "--million") })
+        }
         _ => bail!("usage: tests/bench/run [--seconds S] [--million]"),
     }
 }
@@ -54,11 +56,18 @@ fn all(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn measure_store(plan: &Plan, kind: Kind, route: &report::Line, verify: &report::Line, report: &mut Report) -> Result<()> {
+fn measure_store(
+    plan: &Plan,
+    kind: Kind,
+    route: &report::Line,
+    verify: &report::Line,
+    report: &mut Report,
+) -> Result<()> {
     let name = kind.name();
     let sum = verify.cpu_micros() + route.cpu_micros();
     let seconds = plan.seconds;
-    let against_route = |line: &report::Line| format!("{:.2} of the bare route", line.per_cpu_second / route.per_cpu_second);
+    let against_route =
+        |line: &report::Line| format!("{:.2} of the bare route", line.per_cpu_second / route.per_cpu_second);
     let against_sum = |line: &report::Line| format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
     for load in ["check", "verify"] {
         let server = Server::start(kind)?;
@@ -91,7 +100,11 @@ fn measure_million(kind: Kind, report: &mut Report) -> Result<()> {
 fn seconds(arguments: &[String]) -> Result<u32> {
     match arguments.iter().position(|argument| argument == "--seconds") {
         None => Ok(8),
-        Some(at) => arguments.get(at + 1).context("--seconds wants a number")?.parse().context("--seconds wants a number"),
+        Some(at) => arguments
+            .get(at + 1)
+            .context("--seconds wants a number")?
+            .parse()
+            .context("--seconds wants a number"),
     }
 }
 

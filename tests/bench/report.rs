@@ -36,11 +36,18 @@ impl Report {
     pub(crate) fn line(&mut self, what: &str, line: &Line, ratios: &[String]) {
         if !self.begun {
             self.begun = true;
-            self.note(&format!("{:<38} {:>12} {:>9} {:>9} {:>8} {:>8}", "", "per CPU-s", "us CPU", "per s", "p50 us", "p99 us"));
+            self.note(&format!(
+                "{:<38} {:>12} {:>9} {:>9} {:>8} {:>8}",
+                "", "per CPU-s", "us CPU", "per s", "p50 us", "p99 us"
+            ));
         }
         let Line { per_cpu_second, rps, p50_us, p99_us, .. } = line;
         let cpu = line.cpu_micros();
-        let errors = if line.errors == 0 { String::new() } else { format!("  {} ERRORS of {}", line.errors, line.requests) };
+        let errors = if line.errors == 0 {
+            String::new()
+        } else {
+            format!("  {} ERRORS of {}", line.errors, line.requests)
+        };
         let ratios = ratios.join(", ");
         self.note(&format!("{what:<38} {per_cpu_second:>12.0} {cpu:>9.1} {rps:>9.0} {p50_us:>8.0} {p99_us:>8.0}  {ratios}{errors}"));
     }

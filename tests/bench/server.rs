@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
     io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -122,7 +122,11 @@ impl Drop for Server {
 
 /// Runs the load generator on its own core.
 pub(crate) fn simulate(arguments: &[&str]) -> Result<Line> {
-    let output = pinned(LOAD_CORE, &program("holdfast-sim")?).args(arguments).arg("--json").stderr(Stdio::inherit()).output()?;
+    let output = pinned(LOAD_CORE, &program("holdfast-sim")?)
+        .args(arguments)
+        .arg("--json")
+        .stderr(Stdio::inherit())
+        .output()?;
     serde_json::from_slice(&output.stdout).context("the load generator said nothing that can be read")
 }
 
@@ -136,7 +140,11 @@ pub(crate) fn pinned(core: &str, program: &Path) -> Command {
 fn spawn(folder: &Path) -> Result<Child> {
     let log = fs::File::create(folder.join("holdfast.log"))?;
     let mut command = pinned(SERVER_CORE, &program("holdfast")?);
-    command.args(["serve", "--config", "holdfast.toml"]).current_dir(folder).stdout(Stdio::null()).stderr(log);
+    command
+        .args(["serve", "--config", "holdfast.toml"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(log);
     command.spawn().context("the server cannot be started")
 }
 

@@ -191,7 +191,7 @@ async fn strange_questions_get_plain_answers() -> Result<()> {
     let server = Server::start().await?;
     let bound = server.bind("alice").await?;
     let strange =
-        ["", " ", "\u{0}", "\r\nX: y", "é", "🦀", "%00", "../..", "\u{202e}", "'\"<>", &"x".repeat(10_000)];
+        ["", " ", "\u{0}", "\r\nX: y", "é", "🦀", "%00", "../..", "\u{202e}", "'\"<>", &"x".repeat(1000)];
     for text in strange {
         let headers = json!([
             [text, text],

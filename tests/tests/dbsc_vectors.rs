@@ -97,7 +97,7 @@ fn judge(vector: &Vector, answer: &Answer) {
 /// The core judges proofs alone; over HTTP a session that the clock has ended is not asked any more.
 fn is_of_a_living_session(vector: &Vector) -> bool {
     let has_challenge_expired = vector.rule.as_deref() == Some("D-REG-08");
-    vector.at < BEGAN + 3600 || has_challenge_expired
+    (vector.at < BEGAN + 3600 || has_challenge_expired) && vector.survives_http()
 }
 
 async fn put_session(folder: &Path, state: &SessionState) -> Result<()> {

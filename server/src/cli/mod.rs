@@ -92,7 +92,7 @@ Usage:
   holdfast [dev] [--data DIR]             development mode: https://localhost:8443 with a demo app,
                                           its own CA and an embedded store in DIR (.holdfast-dev)
   holdfast serve --config FILE            the server
-  holdfast check-config --config FILE     every problem of a configuration, or silence
+  holdfast check-config --config FILE     every problem of a configuration
   holdfast new-token                      a fresh API token and its line for the configuration
 
 Every key of the configuration can be set by a variable, which wins: HOLDFAST__SESSION__IDLE=30m

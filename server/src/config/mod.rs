@@ -147,8 +147,14 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let public = read_public(root.section("public"));
     let internal = read_internal(root.section("internal"));
     let apps = root.sections("apps", read_app);
-    refuse_twins(&mut root, &apps);
     let operators = root.optional_section("operators").map(read_operators);
+    refuse_twins(&mut root, &apps, operators.as_ref().and_then(Option::as_ref));
+    if let (Some(public), Some(internal)) = (&public, &internal)
+        && public.listen == *internal
+        && internal.port() != 0
+    {
+        root.problem("internal.listen", "this is the public listener's address; give each its own port");
+    }
     let (session, cookie_name, clear_site_data) = read_session(root.section("session"));
     let algorithms = read_dbsc(root.section("dbsc"));
     let gateways = root.optional_section("gateways").map(read_gateways);
@@ -226,7 +232,7 @@ fn is_app_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-fn refuse_twins(root: &mut Reader<'_>, apps: &[AppConfig]) {
+fn refuse_twins(root: &mut Reader<'_>, apps: &[AppConfig], operators: Option<&TokenHash>) {
     if apps.is_empty() {
         root.problem("apps", "there is no app to protect; write [[apps]] with name, origin and token_sha256");
     }
@@ -239,6 +245,12 @@ fn refuse_twins(root: &mut Reader<'_>, apps: &[AppConfig]) {
             root.problem(
                 "apps",
                 format!("two apps have the origin {}; a session belongs to one app", app.origin),
+            );
+        }
+        if operators == Some(&app.token) {
+            root.problem(
+                "operators.token_sha256",
+                format!("{:?} has the same token; an app is no operator", app.name),
             );
         }
         if before().any(|other| other.token == app.token) {
@@ -322,6 +334,13 @@ fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {
     let algorithms = section.take_or("algorithms", vec![Algorithm::Es256, Algorithm::Rs256]);
     if algorithms.is_empty() {
         section.problem("algorithms", "name at least one of \"ES256\" and \"RS256\"");
+    }
+    if algorithms
+        .iter()
+        .enumerate()
+        .any(|(index, algorithm)| algorithms.iter().take(index).any(|a| a == algorithm))
+    {
+        section.problem("algorithms", "name each algorithm once");
     }
     section.finish();
     algorithms

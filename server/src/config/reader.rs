@@ -19,7 +19,7 @@ pub(super) struct Reader<'p> {
     path: String,
     place: Place,
     table: BTreeMap<String, Located>,
-    taken: Vec<&'static str>,
+    taken: Vec<(&'static str, Option<Place>)>,
     base: PathBuf,
     problems: &'p mut Vec<Problem>,
 }
@@ -75,7 +75,7 @@ impl<'p> Reader<'p> {
         if self.table.contains_key(key) {
             return self.take(key);
         }
-        self.taken.push(key);
+        self.taken.push((key, None));
         let place = self.place.clone();
         self.report(&place, key, format!("this key is missing; write for example {key} = {example}"));
         None
@@ -88,7 +88,8 @@ impl<'p> Reader<'p> {
 
     /// A problem with a key of this table.
     pub(super) fn problem(&mut self, key: &str, what: impl Into<String>) {
-        let place = self.place.clone();
+        let written = self.taken.iter().find(|(name, _)| *name == key).and_then(|(_, place)| place.clone());
+        let place = written.unwrap_or_else(|| self.place.clone());
         self.report(&place, key, what.into());
     }
 
@@ -104,7 +105,7 @@ impl<'p> Reader<'p> {
 
     /// Refuses the keys that nobody took.
     pub(super) fn finish(mut self) {
-        let known = self.taken.join(", ");
+        let known = self.taken.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
         for (key, found) in std::mem::take(&mut self.table) {
             self.report(&found.place, &key, format!("there is no such key; the keys here are {known}"));
         }
@@ -125,8 +126,9 @@ impl<'p> Reader<'p> {
     }
 
     fn remove(&mut self, key: &'static str) -> Option<Located> {
-        self.taken.push(key);
-        self.table.remove(key)
+        let found = self.table.remove(key);
+        self.taken.push((key, found.as_ref().map(|found| found.place.clone())));
+        found
     }
 
     fn path_of(&self, key: &str) -> String {

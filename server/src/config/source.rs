@@ -74,6 +74,8 @@ pub(super) fn overlay(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    // In the order of their names: the environment has none, and entry 0 of a list comes before entry 1.
+    let variables: BTreeMap<String, String> = variables.into_iter().collect();
     for (name, value) in variables {
         let Some(path) = name.strip_prefix("HOLDFAST__") else { continue };
         let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();

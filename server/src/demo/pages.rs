@@ -23,7 +23,7 @@ use crate::{
         fetch::{FetchMetadata, only},
     },
     respond::{Problem, SessionView, header_value},
-    sessions::{begin, end_of_user, replace_presented},
+    sessions::{begin, end_of_user},
 };
 
 /// The one page there is: it shows what the session allows.
@@ -58,9 +58,6 @@ pub(super) async fn login(
     if user.is_empty() || user.len() > 64 || user.chars().any(char::is_control) {
         return Err(Problem::bad_request("bad_request", "a user has 1 to 64 characters"));
     }
-    if let Credential::One(cookie) = demo.credential(&headers) {
-        replace_presented(&demo.house, &demo.app, cookie, &context).await?;
-    }
     let login = Login {
         app: Arc::clone(&demo.app.name),
         user: user.into(),
@@ -75,7 +72,11 @@ pub(super) async fn login(
         })),
         attributes: None,
     };
-    let begun = begin(&demo.house, login, &context).await?;
+    let previous = match demo.credential(&headers) {
+        Credential::One(cookie) => Some(cookie),
+        Credential::None | Credential::Several => None,
+    };
+    let begun = begin(&demo.house, login, previous, &context).await?;
     let mut response = Redirect::to("/").into_response();
     for (name, value) in begun.response_headers {
         if let Ok(name) = HeaderName::try_from(name) {

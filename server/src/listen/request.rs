@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::{
-    context::{Context, RequestIds},
+    context::{Context, RequestId, RequestIds},
     error::Trouble,
     extract::gateway::public_client_ip,
     house::Holdfast,
@@ -81,12 +81,18 @@ impl Shared {
 
     /// A panic is a fault of ours that must not take anything else along.
     async fn call(&self, request: Request<Body>) -> Response {
+        let request_id = request.extensions().get::<Context>().map(|context| context.request_id);
         let call = tower_service::Service::call(&mut self.router.clone(), request);
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(infallible)) => match infallible {},
             Err(_panic) => {
-                let detail = "the server made a mistake; its log says which request";
+                let request_id = request_id.as_ref().map_or("", RequestId::as_str);
+                self.house.log.error(
+                    self.house.clock.now(),
+                    &format!("request {request_id} met a mistake of the server"),
+                );
+                let detail = "the server made a mistake; its log says at which request";
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
             }
         }

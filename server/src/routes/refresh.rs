@@ -11,12 +11,14 @@ use axum::{
 };
 use holdfast_core::{
     Rejection, Rule, UnixTime,
+    cookie::AuthenticCookie,
     dbsc::{self as protocol, Challenge, Purpose, UnverifiedRefresh, headers},
     session::{Renewal, Session},
 };
 use holdfast_store::{Backend, Replacement};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use super::own_session::cookie_of;
 use crate::{
     context::Context,
     error::Trouble,
@@ -45,7 +47,7 @@ pub(crate) async fn refresh(
         }
         Err(failure) => {
             report(&house, &failure, &context);
-            failure.answer(&house, &context)
+            failure.answer(&house, request.headers(), &context)
         }
     }
 }
@@ -134,16 +136,16 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
 }
 
 impl Failure {
-    fn answer(self, house: &Holdfast, context: &Context) -> Response {
+    fn answer(self, house: &Holdfast, headers: &HeaderMap, context: &Context) -> Response {
         match self {
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
-            Self::Unknown => Problem::new(
-                StatusCode::NOT_FOUND,
-                Rule::DRef01.code(),
-                "there is no such session, or it has ended; the user must log in again",
-            )
-            .with_all(expired_cookies(house))
-            .into_response(),
+            Self::Unknown => {
+                let detail = "there is no such session, or it has ended; the user must log in again";
+                let problem = Problem::new(StatusCode::NOT_FOUND, Rule::DRef01.code(), detail);
+                let keeps_its_cookies = holds_another_session(house, headers);
+                if keeps_its_cookies { problem } else { problem.with_all(expired_cookies(house)) }
+                    .into_response()
+            }
             // Also where no browser can be meant: a 4xx without a challenge would take its session from one.
             Self::Malformed(rejection, Some(session)) => prove_it(house, Some(rejection), &session, context),
             Self::Malformed(rejection, None) => {
@@ -152,6 +154,15 @@ impl Failure {
             Self::ProveIt(rejection, session) => prove_it(house, rejection, &session, context),
         }
     }
+}
+
+/// Whether the request's cookie is of another session than the one it asks for: a browser that has logged in anew, and
+/// asks for an old one too, must not lose the new one over it.
+fn holds_another_session(house: &Holdfast, headers: &HeaderMap) -> bool {
+    let asked = dbsc::session_id(headers).ok().and_then(|id| id.parse().ok());
+    let cookie =
+        cookie_of(house, headers).ok().and_then(|value| AuthenticCookie::open(&house.keyring, value));
+    cookie.is_some_and(|cookie| Some(cookie.get().session) != asked)
 }
 
 /// 403 with a challenge: the only way to ask a browser for a proof.

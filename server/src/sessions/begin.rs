@@ -8,7 +8,7 @@ use holdfast_core::{
 };
 use holdfast_store::{Backend, Creation};
 
-use super::end::end;
+use super::end::{end, replace_presented};
 use crate::{
     context::Context,
     error::Trouble,
@@ -23,11 +23,20 @@ pub(crate) struct Begun {
     pub(crate) response_headers: Vec<(&'static str, String)>,
 }
 
-/// Begins a session for a user whom the app has just authenticated.
-pub(crate) async fn begin(house: &Holdfast, login: Login, context: &Context) -> Result<Begun, Trouble> {
+/// Begins a session for a user whom the app has just authenticated. The session of `previous`, the cookie that came with
+/// the login, ends once the new one is there, so that trouble in between logs nobody out.
+pub(crate) async fn begin(
+    house: &Holdfast,
+    login: Login,
+    previous: Option<&str>,
+    context: &Context,
+) -> Result<Begun, Trouble> {
     let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
     let session = create(house, first).await?.ok_or(Trouble::Contention)?;
     house.record_of(EventName::SessionCreated, &session, context, Event::default());
+    if let Some(cookie) = previous {
+        replace_presented(house, &session.record().app, cookie, context).await?;
+    }
     enforce_cap(house, &session, context).await?;
     announce(house, session, context.now)
 }

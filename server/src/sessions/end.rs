@@ -12,7 +12,7 @@ use super::{MOST_RACES, presented_to_end};
 use crate::{
     context::Context,
     error::Trouble,
-    house::{App, Holdfast},
+    house::Holdfast,
     telemetry::{Event, EventName},
 };
 
@@ -73,12 +73,12 @@ pub(crate) async fn end_of_user(
 /// the user's own (session fixation). Only its current cookie speaks for it: an old copy must not log its owner out.
 pub(crate) async fn replace_presented(
     house: &Holdfast,
-    app: &App,
+    app: &str,
     cookie: &str,
     context: &Context,
 ) -> Result<(), Trouble> {
     let found = presented_to_end(house, cookie, context).await?;
-    if let Some(found) = found.filter(|found| *found.session.record().app == *app.name) {
+    if let Some(found) = found.filter(|found| *found.session.record().app == *app) {
         end(house, found.session.record().id, EndReason::Replaced, context).await?;
     }
     Ok(())

@@ -54,6 +54,16 @@ impl Vector {
             == (other.at, &other.origin, &other.offered, &other.session)
     }
 
+    /// Whether the proof reaches the endpoint as it is written here: a field loses the white space at its ends, cannot
+    /// carry everything, and ends a bare proof at a semicolon.
+    pub(crate) fn survives_http(&self) -> bool {
+        let is_plain = |proof: &String| {
+            let printable = proof.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            printable && proof.trim() == proof && !proof.contains(';') && !proof.starts_with('"')
+        };
+        self.proof.as_ref().is_none_or(is_plain)
+    }
+
     /// The fields of the request.
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         if let Some(headers) = &self.headers {

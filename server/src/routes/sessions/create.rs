@@ -13,10 +13,10 @@ use crate::{
     extract::{AppPermit, Json},
     house::Holdfast,
     respond::Problem,
-    sessions::{begin, replace_presented},
+    sessions::begin,
 };
 
-/// Ends the session that the browser had, and begins the new one.
+/// Begins the new session, and ends the one that the browser had.
 pub(crate) async fn create(
     State(house): State<Arc<Holdfast>>,
     AppPermit(app): AppPermit,
@@ -25,10 +25,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let previous = input.previous_cookie.clone();
     let login = input.accept(&app.name)?;
-    if let Some(cookie) = previous {
-        replace_presented(&house, &app, &cookie, &context).await?;
-    }
-    let begun = begin(&house, login, &context).await?;
+    let begun = begin(&house, login, previous.as_deref(), &context).await?;
     Ok(begun_answer(&house, &begun, context.now))
 }
 
@@ -94,12 +91,11 @@ fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
             "attributes are larger than 4096 bytes; keep large things in the app",
         ));
     }
-    // Read once here, so that what is stored can be shown again without a second look.
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-        .map_err(|_| Problem::bad_request("bad_request", "attributes must be a JSON object"))?;
-    serde_json::to_string(&object)
-        .map(Into::into)
-        .map_err(|_| Problem::bad_request("bad_request", "attributes must be a JSON object"))
+    // Kept as it was written: numbers that no float can hold stay as they are.
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(_object) => Ok(text.into()),
+        Err(_) => Err(Problem::bad_request("bad_request", "attributes must be a JSON object")),
+    }
 }
 
 /// The text up to `most` bytes, not cutting a character in two.
