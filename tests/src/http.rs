@@ -13,7 +13,12 @@ use crate::Authority;
 
 /// A client that trusts `authority` alone and finds every host name on loopback.
 pub fn client(authority: &Authority) -> Result<Client> {
-    let root = Certificate::from_pem(authority.certificate().as_bytes())?;
+    client_trusting_pem(&authority.certificate())
+}
+
+/// Like [`client`], for a CA certificate that exists only as PEM, such as that of `holdfast dev`.
+pub fn client_trusting_pem(certificate: &str) -> Result<Client> {
+    let root = Certificate::from_pem(certificate.as_bytes())?;
     Ok(builder().tls_certs_only([root]).build()?)
 }
 

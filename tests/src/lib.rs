@@ -6,6 +6,7 @@
 
 mod authority;
 pub mod browser;
+pub mod dev;
 mod environment;
 pub mod http;
 mod ports;

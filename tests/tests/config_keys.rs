@@ -12,7 +12,7 @@ use holdfast_tests::server::Settings;
 fn the_defaults_are_those_of_the_contract() -> Result<()> {
     let config = parse(&text(), &[])?;
     let session = &config.session;
-    let minutes = |count| Duration::from_secs(count * 60);
+    let minutes = |count: u64| Duration::from_secs(count * 60);
     assert_eq!(
         (session.idle, session.absolute, session.bound_cookie),
         (minutes(60), minutes(24 * 60), minutes(10))

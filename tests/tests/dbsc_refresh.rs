@@ -201,6 +201,22 @@ async fn what_is_not_there_is_404_and_the_cookies_go() -> Result<()> {
     Ok(())
 }
 
+/// A browser may still hold an old session beside the one of a new login, and refreshes both.
+#[tokio::test]
+async fn an_old_sessions_refresh_leaves_a_newer_ones_cookies() -> Result<()> {
+    let server = Server::start().await?;
+    let old = server.bind("alice").await?;
+    server.revoke(&old.id).await?;
+    let new = server.bind("alice").await?;
+    let call = server.browser("/_holdfast/dbsc/refresh").header("sec-secure-session-id", &old.id);
+    let answer = call.cookie(&new.cookie).send().await?.expect(404)?;
+    assert!(answer.all("set-cookie").is_empty(), "{:?}", answer.all("set-cookie"));
+    // What nobody sealed belongs to no session, and goes as before.
+    let call = server.browser("/_holdfast/dbsc/refresh").header("sec-secure-session-id", &old.id);
+    gone("a forged cookie", &call.cookie("x").send().await?.expect(404)?);
+    Ok(())
+}
+
 /// H12.
 #[tokio::test]
 async fn ids_come_bare_or_quoted() -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use crate::{Clock, Config, Running, StartError, serve};
@@ -25,27 +25,37 @@ pub(super) fn run(
         Err(error) => return Exit::failed(format!("the system gives no threads: {error}")),
     };
     runtime.block_on(async {
+        // Before anybody can see that the server is ready: whoever then stops it must be heard.
+        let mut stop = match Stop::listen() {
+            Ok(stop) => stop,
+            Err(error) => return Exit::failed(format!("signals cannot be heard: {error}")),
+        };
         let running = match start.await {
             Ok(running) => running,
             Err(error) => return error.into(),
         };
         hello(&running);
-        match wait_for_stop().await {
-            Ok(()) => {
-                running.stop().await;
-                Exit::done("")
-            }
-            Err(error) => Exit::failed(format!("signals cannot be heard: {error}")),
-        }
+        stop.wait().await;
+        running.stop().await;
+        Exit::done("")
     })
 }
 
-async fn wait_for_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The two signals that stop a server in order. One that comes during the start stops it once it has started.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

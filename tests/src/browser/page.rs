@@ -42,8 +42,6 @@ impl Page {
         let page = Self { connection: connection.clone(), session, dbsc_position: started };
         page.command("Page.enable", json!({})).await?;
         page.command("Page.setLifecycleEventsEnabled", json!({ "enabled": true })).await?;
-        // A new page is still on its way to about:blank, and would abort the first navigation to arrive there.
-        page.loads(started, |_| true).await.context("a new page")?;
         page.command("Network.enable", json!({})).await?;
         page.command("Network.enableDeviceBoundSessions", json!({ "enable": true })).await?;
         Ok(page)
@@ -53,7 +51,7 @@ impl Page {
     pub async fn navigate(&self, url: &str) -> Result<Navigation> {
         let started = self.connection.now();
         let loader = self.start_navigation(url).await?;
-        self.loads(started, |loaded| loaded == loader).await.with_context(|| format!("loading {url}"))?;
+        self.loads(started, &loader).await.with_context(|| format!("loading {url}"))?;
         self.document(started, &loader)
     }
 
@@ -162,11 +160,11 @@ impl Page {
         answer["loaderId"].as_str().map(str::to_owned).with_context(|| format!("{url} is the same document"))
     }
 
-    /// Waits for the load event of a document, given by its loader's id.
-    async fn loads(&self, started: usize, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    /// Waits for the load event of the document with this loader's id.
+    async fn loads(&self, started: usize, loader: &str) -> Result<()> {
         let loaded = |event: &Event| {
             let is_load = event.is(&self.session, "Page.lifecycleEvent") && event.params["name"] == "load";
-            (is_load && event.params["loaderId"].as_str().is_some_and(&wanted)).then_some(())
+            (is_load && event.params["loaderId"] == loader).then_some(())
         };
         self.connection.wait(started, LOAD_LIMIT, loaded).await.map(drop)
     }

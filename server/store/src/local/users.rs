@@ -17,51 +17,42 @@ pub(super) struct Users {
     shards: Box<[Mutex<Shard>]>,
 }
 
-type Shard = HashMap<u64, Ids, BuildHasherDefault<Ready>>;
-
-/// Nearly every user has one session.
-enum Ids {
-    Many(Vec<SessionId>),
-    One(SessionId),
+/// Nearly every user has one session, and a million of them should be small.
+#[derive(Default)]
+struct Shard {
+    first: HashMap<u64, SessionId, BuildHasherDefault<Ready>>,
+    /// The others of those who have more. Never empty, and never without a first.
+    more: HashMap<u64, Vec<SessionId>, BuildHasherDefault<Ready>>,
 }
 
 impl Users {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            shards: (0..shard::COUNT).map(|_| Mutex::new(HashMap::default())).collect(),
+            shards: (0..shard::COUNT).map(|_| Mutex::new(Shard::default())).collect(),
         }
     }
 
     pub(super) fn add(&self, app: &str, user: &str, id: SessionId) {
         let hash = self.hash(app, user);
-        let Some(shard) = self.shard(hash) else { return };
-        match shard.lock().entry(hash) {
-            Entry::Occupied(mut known) => known.get_mut().add(id),
-            Entry::Vacant(place) => {
-                place.insert(Ids::One(id));
-            }
+        if let Some(shard) = self.shard(hash) {
+            shard.lock().add(hash, id);
         }
     }
 
     pub(super) fn remove(&self, app: &str, user: &str, id: SessionId) {
         let hash = self.hash(app, user);
-        let Some(shard) = self.shard(hash) else { return };
-        if let Entry::Occupied(mut known) = shard.lock().entry(hash)
-            && known.get_mut().remove(id)
-        {
-            known.remove();
+        if let Some(shard) = self.shard(hash) {
+            shard.lock().remove(hash, id);
         }
     }
 
     pub(super) fn of(&self, app: &str, user: &str) -> Vec<SessionId> {
         let hash = self.hash(app, user);
         let Some(shard) = self.shard(hash) else { return Vec::new() };
-        match shard.lock().get(&hash) {
-            Some(Ids::Many(ids)) => ids.clone(),
-            Some(Ids::One(id)) => vec![*id],
-            None => Vec::new(),
-        }
+        let shard = shard.lock();
+        let more = shard.more.get(&hash).into_iter().flatten();
+        shard.first.get(&hash).into_iter().chain(more).copied().collect()
     }
 
     fn hash(&self, app: &str, user: &str) -> u64 {
@@ -74,29 +65,34 @@ impl Users {
     }
 }
 
-impl Ids {
-    fn add(&mut self, id: SessionId) {
-        match self {
-            Self::Many(ids) => ids.push(id),
-            Self::One(first) => *self = Self::Many(vec![*first, id]),
+impl Shard {
+    fn add(&mut self, hash: u64, id: SessionId) {
+        match self.first.entry(hash) {
+            Entry::Occupied(_) => self.more.entry(hash).or_default().push(id),
+            Entry::Vacant(place) => {
+                place.insert(id);
+            }
         }
     }
 
-    /// Whether none is left.
-    fn remove(&mut self, id: SessionId) -> bool {
-        match self {
-            Self::Many(ids) => {
-                if let Some(place) = ids.iter().position(|known| *known == id) {
-                    ids.swap_remove(place);
-                }
-                match ids.as_slice() {
-                    [] => return true,
-                    [last] => *self = Self::One(*last),
-                    [_, _, ..] => {}
-                }
-                false
+    fn remove(&mut self, hash: u64, id: SessionId) {
+        let is_first = self.first.get(&hash) == Some(&id);
+        let Some(others) = self.more.get_mut(&hash) else {
+            if is_first {
+                self.first.remove(&hash);
             }
-            Self::One(known) => *known == id,
+            return;
+        };
+        let leaving =
+            if is_first { others.len().checked_sub(1) } else { others.iter().position(|other| *other == id) };
+        if let Some(place) = leaving {
+            let left = others.swap_remove(place);
+            if is_first {
+                self.first.insert(hash, left);
+            }
+        }
+        if others.is_empty() {
+            self.more.remove(&hash);
         }
     }
 }

@@ -57,13 +57,13 @@ impl Disk {
     /// Everything that is stored.
     pub(super) fn read(
         &self,
-        mut session: impl FnMut(SessionId, &[u8]),
+        mut session: impl FnMut(SessionId, sled::IVec),
         mut epoch: impl FnMut(u64, u64),
     ) -> Result<(), DiskError> {
         for pair in self.db.iter() {
             let (key, value) = pair?;
             if let Ok(id) = <[u8; 16]>::try_from(&*key) {
-                session(SessionId::from_bytes(id), &value);
+                session(SessionId::from_bytes(id), value);
             } else if let Some(number) = key.strip_prefix(EPOCH_PREFIX).and_then(|rest| rest.try_into().ok())
                 && let Ok(at) = <[u8; 8]>::try_from(&*value)
             {

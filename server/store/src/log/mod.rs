@@ -3,6 +3,7 @@
 mod disk;
 mod handle;
 mod journal;
+mod load;
 mod open;
 mod value;
 mod writer;

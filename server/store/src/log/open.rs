@@ -1,7 +1,7 @@
 //! Opening: the journal first, then the database, and a damaged one is put aside.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -10,16 +10,13 @@ use std::{
     time::Duration,
 };
 
-use holdfast_core::{
-    SessionId, UnixTime,
-    session::{Ended, Record},
-};
+use holdfast_core::UnixTime;
 
 use super::{
     Log,
-    disk::{Disk, DiskError, guarded},
-    journal::{Entry, Journal, Past},
-    value,
+    disk::{DiskError, guarded},
+    journal::Journal,
+    load::Loaded,
     writer::Writer,
 };
 use crate::{OpenError, OpenReport, local::State};
@@ -68,59 +65,6 @@ pub(crate) fn open(
     })?;
     let log = writer.start().map_err(failed)?;
     Ok((state, log, report))
-}
-
-/// What was read.
-struct Loaded {
-    state: State,
-    disk: Disk,
-    /// The sessions that the journal ended.
-    ended: Vec<SessionId>,
-    unreadable: usize,
-}
-
-impl Loaded {
-    fn read(path: &Path, past: &Past) -> Result<Self, DiskError> {
-        let (mut ends, mut epochs) = (HashMap::new(), HashMap::new());
-        for entry in &past.entries {
-            match entry {
-                Entry::Epoch { number, at } => {
-                    epochs.entry(*number).or_insert(*at);
-                }
-                Entry::Session { id, ended } => {
-                    ends.entry(*id).or_insert(*ended);
-                }
-            }
-        }
-        let disk = Disk::open(path)?;
-        let state = State::new();
-        let (mut ended, mut unreadable) = (Vec::new(), 0);
-        let session = |id, bytes: &[u8]| match value::decode(id, bytes, &state.words) {
-            Ok((mut record, activity)) => {
-                if end(&mut record, &ends) {
-                    ended.push(id);
-                }
-                state.recover(&record, activity);
-            }
-            // Absent means no.
-            Err(_) => unreadable += 1,
-        };
-        disk.read(session, |number, at| {
-            epochs.entry(number).or_insert(UnixTime::from_millis(at));
-        })?;
-        state.fence.restore(&epochs);
-        Ok(Self { state, disk, ended, unreadable })
-    }
-}
-
-/// Ended wins: whether the journal ends a session that the database takes for alive.
-fn end(record: &mut Record, ends: &HashMap<SessionId, Ended>) -> bool {
-    let ended = ends.get(&record.id).filter(|_| record.ended.is_none());
-    if let Some(ended) = ended {
-        record.ended = Some(*ended);
-        record.revision = record.revision.saturating_add(1);
-    }
-    ended.is_some()
 }
 
 fn lock(directory: &Path) -> Result<File, OpenError> {
