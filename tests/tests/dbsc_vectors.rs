@@ -59,7 +59,9 @@ async fn play(first: &Vector, others: &[Vector]) -> Result<()> {
     }
     server.stop().await;
     let told = server.audit().events().into_iter().filter(|event| event["rule"].is_string());
-    let told: Vec<_> = told.map(|event| event["rule"].as_str().unwrap_or_default().to_owned()).collect();
+    let told: Vec<_> = told
+        .map(|event| event.get("rule").and_then(|rule| rule.as_str()).unwrap_or_default().to_owned())
+        .collect();
     assert_eq!(told, rules, "{}", first.name);
     Ok(())
 }

@@ -54,14 +54,16 @@ impl Vector {
             == (other.at, &other.origin, &other.offered, &other.session)
     }
 
-    /// Whether the proof reaches the endpoint as it is written here: a field loses the white space at its ends, cannot
-    /// carry everything, and ends a bare proof at a semicolon.
+    /// Whether a server can be brought into the vector's situation: it offers something, and the proof reaches it as it is
+    /// written here. A field loses the white space at its ends, cannot carry everything, and ends a bare proof at a
+    /// semicolon.
     pub(crate) fn survives_http(&self) -> bool {
         let is_plain = |proof: &String| {
             let printable = proof.bytes().all(|byte| (b' '..=b'~').contains(&byte));
             printable && proof.trim() == proof && !proof.contains(';') && !proof.starts_with('"')
         };
-        self.proof.as_ref().is_none_or(is_plain)
+        let offers = self.endpoint == Endpoint::Refresh || self.headers.is_some() || !self.offered.is_empty();
+        offers && self.proof.as_ref().is_none_or(is_plain)
     }
 
     /// The fields of the request.
@@ -96,8 +98,9 @@ pub(crate) fn read() -> Result<Vec<Vector>> {
         for file in files {
             let text = std::fs::read_to_string(&file)?;
             let document: Value = serde_json::from_str(&text)?;
-            let of_file: Vec<Vector> = serde_json::from_value(document["vectors"].clone())
-                .with_context(|| file.display().to_string())?;
+            let of_file: Vec<Vector> =
+                serde_json::from_value(document.get("vectors").cloned().unwrap_or_default())
+                    .with_context(|| file.display().to_string())?;
             vectors.extend(of_file);
         }
     }
@@ -112,7 +115,7 @@ pub(crate) fn write_keys(folder: &Path) -> Result<()> {
     for (member, name) in [("root_key", "root.key"), ("previous_root_key", "previous.key")] {
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(folder.join(name))?;
-        file.write_all(keys[member].as_str().context(member)?.as_bytes())?;
+        file.write_all(keys.get(member).and_then(|key| key.as_str()).context(member)?.as_bytes())?;
     }
     Ok(())
 }
