@@ -50,7 +50,7 @@ async fn a_killed_server_remembers_what_it_said() -> Result<()> {
 async fn work(api: &Api, told: &Mutex<Told>, number: usize) -> Result<()> {
     let login = api.login(&format!("user-{number}")).await?;
     told.lock().await.created.push(login.clone());
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         api.revoke(&login.id).await?;
         told.lock().await.revoked.push(login.id);
         return Ok(());
