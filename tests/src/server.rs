@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub use answer::Answer;
 pub use api::{Api, Call};
 pub use audit::AuditFile;
-pub use device::{Device, base64url, thumbprint_of};
+pub use device::{Device, base64url, tampered, thumbprint_of};
 pub use settings::{
     APP, COOKIE, GATEWAY_SECRET, HINT, OPERATOR_TOKEN, ORIGIN, OTHER_ORIGIN, OTHER_TOKEN, Settings, TOKEN,
 };

@@ -1,7 +1,7 @@
 //! `POST /v1/sessions`: what an app gets for its login response, and what it may say.
 
 use anyhow::Result;
-use holdfast_tests::server::{COOKIE, Device, HINT, OTHER_TOKEN, Server, Settings};
+use holdfast_tests::server::{COOKIE, Device, HINT, OTHER_TOKEN, Server, Settings, tampered};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -166,7 +166,7 @@ async fn a_cookie_that_speaks_for_nobody_replaces_nothing() -> Result<()> {
     server.renew(&mut bound).await?;
     server.advance(31);
 
-    let tampered = format!("{}A", &bound.cookie[..bound.cookie.len() - 1]);
+    let tampered = tampered(&bound.cookie);
     for dead in [&login.cookie, &stale, &tampered, "", "x", "\u{0}", &bound.cookie.to_uppercase()] {
         let again = server.login_with(json!({ "user": "mallory", "previous_cookie": dead })).await?;
         assert_eq!(server.session(&bound.id).await?.text_at("/state")?, "active", "{dead:?}");

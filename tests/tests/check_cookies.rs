@@ -1,7 +1,7 @@
 //! Generations of cookies: which of them is good, and for how long.
 
 use anyhow::Result;
-use holdfast_tests::server::{Server, Settings};
+use holdfast_tests::server::{Server, Settings, tampered};
 use reqwest::Method;
 
 /// C02: requests cross rotations on the wire.
@@ -77,7 +77,7 @@ async fn a_refused_bound_cookie_confirms_nothing() -> Result<()> {
     let server = Server::start().await?;
     let login = server.login("alice").await?;
     let bound = server.bind_login(&login).await?;
-    let tampered = format!("{}A", &bound.cookie[..bound.cookie.len() - 1]);
+    let tampered = tampered(&bound.cookie);
     server.check(&tampered).await?;
     server.check_with(&bound.cookie, serde_json::json!({ "binding": "attested" })).await?;
     assert_eq!(server.check(&login.cookie).await?.verdict(), ("allow", "ok"));

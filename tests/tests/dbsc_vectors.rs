@@ -82,6 +82,14 @@ fn judge(vector: &Vector, answer: &Answer) {
     let name = &vector.name;
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
     assert!(!matches!(answer.status, 300..=399 | 401 | 429 | 500..), "{name}: {}", answer.status);
+    if vector.rule.is_none() && !vector.has_proof() {
+        assert_eq!(answer.status, 403, "{name}: {}", answer.text);
+        assert!(
+            answer.challenge(vector.session.id()).is_some(),
+            "{name}: no rule is broken, and a proof is asked for"
+        );
+        return;
+    }
     if vector.rule.is_none() {
         assert_eq!(answer.status, 200, "{name}: {}", answer.text);
         let cookie = answer.cookie(COOKIE);

@@ -69,6 +69,18 @@ pub fn thumbprint_of(jwk: &Value) -> String {
     base64url(&Sha256::digest(format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}","y":"{y}"}}"#)))
 }
 
+/// The same text with one other character in its middle. Not at its end, where base64url may have room to spare.
+#[must_use]
+pub fn tampered(text: &str) -> String {
+    let middle = text.len() / 2;
+    let turn = |(index, character)| match (index == middle, character) {
+        (true, 'A') => 'B',
+        (true, _) => 'A',
+        (false, character) => character,
+    };
+    text.chars().enumerate().map(turn).collect()
+}
+
 /// Base64url without padding.
 #[must_use]
 pub fn base64url(bytes: &[u8]) -> String {

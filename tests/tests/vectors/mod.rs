@@ -66,6 +66,11 @@ impl Vector {
         offers && self.proof.as_ref().is_none_or(is_plain)
     }
 
+    /// Whether the request brings one.
+    pub(crate) fn has_proof(&self) -> bool {
+        self.headers().iter().any(|(name, _)| name.eq_ignore_ascii_case("secure-session-response"))
+    }
+
     /// The fields of the request.
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         if let Some(headers) = &self.headers {

@@ -9,6 +9,7 @@ mod shard;
 mod state;
 mod sweep;
 mod users;
+mod view;
 mod words;
 
 use std::{fmt, sync::Arc};

@@ -24,14 +24,14 @@ use super::{
     users::Users,
     words::Words,
 };
-use crate::{Creation, Found, Replacement, codec};
+use crate::{Creation, Replacement, codec};
 
 /// Every session of this process.
 pub(crate) struct State {
-    shards: Box<[Shard]>,
-    users: Users,
+    pub(super) shards: Box<[Shard]>,
+    pub(super) users: Users,
     /// How many sessions are kept ready for use.
-    ready: AtomicUsize,
+    pub(super) ready: AtomicUsize,
     pub(crate) fence: Fence,
     pub(crate) words: Words,
 }
@@ -141,55 +141,12 @@ impl State {
         shard.settled.notify_waiters();
     }
 
-    pub(super) fn load(&self, id: SessionId) -> Option<Found> {
-        let shard = self.shard(id)?;
-        let entries = shard.entries.read();
-        let entry = entries.get(&id)?;
-        if entry.stage == Stage::Creating {
-            return None;
-        }
-        entry.warm();
-        let activity = entry.activity();
-        let session = match &entry.slot {
-            Slot::Ready(session) => Arc::clone(session),
-            Slot::Packed(_) if self.ready.load(Ordering::Relaxed) < MOST_READY => {
-                drop(entries);
-                self.make_ready(id)?
-            }
-            Slot::Packed(_) => self.unpack(id, &entry.slot)?,
-        };
-        Some(Found { session: self.fence.apply(session), activity })
-    }
-
-    /// Like [`State::load`], but leaves the session as it is kept.
-    pub(super) fn peek(&self, id: SessionId) -> Option<Found> {
-        let (session, activity) = self.acknowledged(id)?;
-        Some(Found { session: self.fence.apply(session), activity })
-    }
-
-    /// What is to stand on the disk under this id.
-    pub(crate) fn acknowledged(&self, id: SessionId) -> Option<(Arc<Session>, Activity)> {
-        let entries = self.shard(id)?.entries.read();
-        let entry = entries.get(&id).filter(|entry| entry.stage != Stage::Creating)?;
-        Some((self.unpack(id, &entry.slot)?, entry.activity()))
-    }
-
-    pub(crate) fn activity(&self, id: SessionId) -> Option<Activity> {
-        Some(self.shard(id)?.entries.read().get(&id)?.activity())
-    }
-
     pub(super) fn touch(&self, id: SessionId, now: UnixTime, confirms: bool) {
         if let Some(shard) = self.shard(id)
             && let Some(entry) = shard.entries.read().get(&id)
         {
             entry.touch(now, confirms);
         }
-    }
-
-    pub(super) fn by_user(&self, app: &str, user: &str) -> Vec<Found> {
-        let is_theirs =
-            |found: &Found| &*found.session.record().app == app && &*found.session.record().user == user;
-        self.users.of(app, user).into_iter().filter_map(|id| self.peek(id)).filter(is_theirs).collect()
     }
 
     /// Removes a session that nobody is writing and that still is as it was judged.
@@ -210,11 +167,6 @@ impl State {
         }
         self.users.remove(&record.app, &record.user, record.id);
         true
-    }
-
-    /// The ids of one shard, for whoever goes round through all of them.
-    pub(super) fn ids(&self, shard: usize) -> Vec<SessionId> {
-        self.shards.get(shard).map_or_else(Vec::new, |shard| shard.entries.read().keys().copied().collect())
     }
 
     /// Those of these ids whose use is to be written down; they count as written from here on.
@@ -256,19 +208,6 @@ impl State {
         }
     }
 
-    /// When a session was made, without unpacking it.
-    pub(super) fn created_at(&self, id: SessionId) -> Option<UnixTime> {
-        let entries = self.shard(id)?.entries.read();
-        match &entries.get(&id)?.slot {
-            Slot::Packed(bytes) => codec::created_at(bytes).ok(),
-            Slot::Ready(session) => Some(session.record().created_at),
-        }
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.shards.iter().map(|shard| shard.entries.read().len()).sum()
-    }
-
     /// Takes in a session that was read from the disk. False if its id is here already.
     pub(crate) fn recover(&self, record: &Record, activity: Activity) -> bool {
         let entry = Entry::recovered(self.pack(record), activity);
@@ -283,7 +222,7 @@ impl State {
         true
     }
 
-    fn make_ready(&self, id: SessionId) -> Option<Arc<Session>> {
+    pub(super) fn make_ready(&self, id: SessionId) -> Option<Arc<Session>> {
         let mut entries = self.shard(id)?.entries.write();
         let entry = entries.get_mut(&id)?;
         let session = self.unpack(id, &entry.slot)?;
@@ -316,7 +255,7 @@ impl State {
     }
 
     /// None never happens: what is packed here was packed here. If it did, the session would be absent, which means no.
-    fn unpack(&self, id: SessionId, slot: &Slot) -> Option<Arc<Session>> {
+    pub(super) fn unpack(&self, id: SessionId, slot: &Slot) -> Option<Arc<Session>> {
         match slot {
             Slot::Packed(bytes) => {
                 codec::decode(id, bytes, &self.words).ok().map(|record| Arc::new(Session::restore(record)))
@@ -328,7 +267,7 @@ impl State {
 
 /// A ready session takes about 600 bytes, a packed one 200 and half a microsecond more. So many are ready at once that
 /// those in use are, and that a million sessions stay within 600 MB.
-const MOST_READY: usize = 1 << 16;
+pub(super) const MOST_READY: usize = 1 << 16;
 
 /// Most packed sessions are shorter. Bytes.
 const PACKED: usize = 512;

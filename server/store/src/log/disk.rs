@@ -1,7 +1,9 @@
 //! The database, at arm's length: sled may fail and may panic, and neither goes further than this file.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     thread,
@@ -13,6 +15,9 @@ use holdfast_core::SessionId;
 /// An open database.
 pub(super) struct Disk {
     db: sled::Db,
+    /// The file that it writes. On Linux sled's own flush waits until the bytes have left for the device, and neither for
+    /// the device's cache nor for the file's size: that survives a kill and not the loss of power.
+    file: File,
 }
 
 /// Why the database does not do what it should.
@@ -51,7 +56,12 @@ impl Disk {
         if !is_known {
             return Err(DiskError::Damaged("it is of a format that this version does not know".to_owned()));
         }
-        Ok(Self { db })
+        let file = File::open(path.join("db")).map_err(DiskError::Io)?;
+        // A new file is as durable as the entry of its directory.
+        for directory in [Some(path), path.parent()].into_iter().flatten() {
+            File::open(directory).and_then(|directory| directory.sync_all()).map_err(DiskError::Io)?;
+        }
+        Ok(Self { db, file })
     }
 
     /// Everything that is stored.
@@ -88,6 +98,7 @@ impl Disk {
             }
             if flush {
                 self.db.flush()?;
+                self.file.sync_data().map_err(DiskError::Io)?;
             }
             Ok(())
         })
