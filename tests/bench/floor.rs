@@ -67,7 +67,18 @@ pub(crate) fn measure_route(seconds: u32) -> Result<Line> {
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut address)?;
         let url = format!("http://{}/", address.trim());
         let (pid, seconds) = (child.id().to_string(), seconds.to_string());
-        simulate(&["load", "url", &url, "--connections", "32", "--seconds", &seconds, "--pid", &pid])
+        simulate(&[
+            "load",
+            "url",
+            &url,
+            "--warm",
+            "--connections",
+            "32",
+            "--seconds",
+            &seconds,
+            "--pid",
+            &pid,
+        ])
     })();
     child.kill()?;
     child.wait()?;

@@ -78,6 +78,7 @@ impl Server {
             &connections.to_string(),
             "--seconds",
             &seconds.to_string(),
+            "--warm",
             "--pid",
             &self.child.id().to_string(),
         ])

@@ -95,6 +95,8 @@ holdfast-sim load KIND: ask many times a second, over plain http.
   --sessions N                 sessions to prepare                        [100]
   --connections C              connections that ask at once               [32]
   --seconds S                  for how long                               [10]
+  --warm                       for check, verify and url: ask each question once before
+                               counting
   --pid PID                    count the CPU time of this server process
   --gateway-secret-file FILE   for verify: the gateway's secret
 

@@ -65,6 +65,7 @@ struct Written {
     sessions: Option<usize>,
     connections: Option<usize>,
     seconds: Option<u64>,
+    warm: bool,
     pid: Option<u32>,
     gateway_secret_file: Option<PathBuf>,
 }
@@ -128,6 +129,7 @@ impl Written {
             "max-wait" => self.max_wait = Some(duration(&text(value()?)?)?),
             "sessions" => self.sessions = Some(value()?.parse().map_err(usage)?),
             "connections" => self.connections = Some(value()?.parse().map_err(usage)?),
+            "warm" => self.warm = true,
             "seconds" => self.seconds = Some(value()?.parse().map_err(usage)?),
             "pid" => self.pid = Some(value()?.parse().map_err(usage)?),
             "gateway-secret-file" => self.gateway_secret_file = Some(value()?.into()),
@@ -171,6 +173,7 @@ impl Written {
             sessions: self.sessions.unwrap_or(100).max(1),
             connections: self.connections.unwrap_or(32).max(1),
             span: Duration::from_secs(self.seconds.unwrap_or(10)),
+            warm: self.warm,
             pid: self.pid,
             gateway_secret: secret,
         })

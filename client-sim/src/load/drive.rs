@@ -38,15 +38,33 @@ impl Tally {
     }
 }
 
+/// When a connection has asked enough.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// At this moment.
+    Moment(Instant),
+    /// After so many questions.
+    Questions(usize),
+}
+
+impl Until {
+    fn is_over(self, now: Instant, asked: usize) -> bool {
+        match self {
+            Self::Moment(moment) => now >= moment,
+            Self::Questions(questions) => asked >= questions,
+        }
+    }
+}
+
 /// Runs every script on a connection of its own.
-pub(super) async fn all(target: &Url, scripts: Vec<Script>, deadline: Instant) -> Result<Tally, Failure> {
+pub(super) async fn all(target: &Url, scripts: Vec<Script>, until: Until) -> Result<Tally, Failure> {
     let mut opened = Vec::with_capacity(scripts.len());
     for script in scripts {
         opened.push((Connection::open(target).await?, script));
     }
     let tasks: Vec<_> = opened
         .into_iter()
-        .map(|(connection, script)| tokio::spawn(one(target.clone(), connection, script, deadline)))
+        .map(|(connection, script)| tokio::spawn(one(target.clone(), connection, script, until)))
         .collect();
     let mut total = Tally::default();
     for task in tasks {
@@ -55,10 +73,12 @@ pub(super) async fn all(target: &Url, scripts: Vec<Script>, deadline: Instant) -
     Ok(total)
 }
 
-async fn one(target: Url, mut connection: Connection, mut script: Script, deadline: Instant) -> Tally {
+async fn one(target: Url, mut connection: Connection, mut script: Script, until: Until) -> Tally {
     let mut tally = Tally::default();
     let mut now = Instant::now();
-    while now < deadline {
+    let mut asked = 0;
+    while !until.is_over(now, asked) {
+        asked += 1;
         let Some(answer) = script.ask(&mut connection).await else { break };
         let done = Instant::now();
         match answer {

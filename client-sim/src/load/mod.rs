@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::{Failure, Setup};
+use drive::Until;
 use prepare::Prepared;
 use script::Script;
 pub use summary::Summary;
@@ -63,6 +64,8 @@ pub struct Plan {
     pub connections: usize,
     /// For how long.
     pub span: Duration,
+    /// Whether each question is asked once, uncounted, before the counting begins.
+    pub warm: bool,
     /// The server process whose CPU time is counted.
     pub pid: Option<u32>,
     /// What a gateway sends in `Holdfast-Gateway-Secret`.
@@ -75,11 +78,21 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
         return sessions_alone(setup, plan).await;
     }
     let (target, scripts) = scripts(setup, plan).await?;
+    if plan.warm {
+        warm_up(&target, &scripts).await?;
+    }
     let cpu = plan.pid.map(process::cpu_time).transpose()?;
     let started = Instant::now();
-    let tally = drive::all(&target, scripts, started + plan.span).await?;
+    let tally = drive::all(&target, scripts, Until::Moment(started + plan.span)).await?;
     let cpu = spent(plan.pid, cpu)?;
     Ok(Summary::new(plan.kind.name(), tally, started.elapsed(), cpu))
+}
+
+/// Asks each question once, uncounted, so that what is measured is not the first time of everything.
+async fn warm_up(target: &Url, scripts: &[Script]) -> Result<(), Failure> {
+    let again: Vec<Script> = scripts.iter().filter_map(Script::again).collect();
+    let questions = again.first().map_or(0, Script::questions).div_ceil(again.len().max(1));
+    drive::all(target, again, Until::Questions(questions)).await.map(|_tally| ())
 }
 
 async fn sessions_alone(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {

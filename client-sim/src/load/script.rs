@@ -28,6 +28,25 @@ impl Script {
         (0..connections).map(|n| Self::Fixed { requests: Arc::clone(&requests), next: n * step }).collect()
     }
 
+    /// The same questions once more, where asking changes nothing.
+    pub(super) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Fixed { requests, next } => {
+                Some(Self::Fixed { requests: Arc::clone(requests), next: *next })
+            }
+            Self::Refreshing { .. } | Self::Registering { .. } => None,
+        }
+    }
+
+    /// How many questions there are before they come round.
+    pub(super) fn questions(&self) -> usize {
+        match self {
+            Self::Fixed { requests, .. } => requests.len(),
+            Self::Refreshing { clients, .. } => clients.len(),
+            Self::Registering { clients, .. } => clients.len(),
+        }
+    }
+
     /// Each connection owns some of the sessions.
     pub(super) fn refreshing(clients: Vec<Client>, connections: usize, setup: &Setup) -> Vec<Self> {
         let setup = Arc::new(setup.clone());

@@ -43,6 +43,7 @@ fn plan(url: Url) -> Plan {
         sessions: 1,
         connections: 2,
         span: Duration::from_millis(100),
+        warm: true,
         pid: Some(std::process::id()),
         gateway_secret: None,
     }
