@@ -21,6 +21,8 @@ pub(super) struct Entry {
     confirmed_at: AtomicU64,
     /// Whether the use has changed since it was written down.
     unsaved: AtomicBool,
+    /// Whether it has changed so much that a sweep should write it down.
+    due: AtomicBool,
     /// Whether it was asked for since a sweep came by.
     warm: AtomicBool,
 }
@@ -51,6 +53,7 @@ impl Entry {
             last_seen: AtomicU64::new(seen),
             confirmed_at: AtomicU64::new(0),
             unsaved: AtomicBool::new(false),
+            due: AtomicBool::new(false),
             warm: AtomicBool::new(true),
         }
     }
@@ -62,6 +65,7 @@ impl Entry {
             last_seen: AtomicU64::new(activity.last_seen.as_millis()),
             confirmed_at: AtomicU64::new(activity.confirmed_at.map_or(0, UnixTime::as_millis)),
             unsaved: AtomicBool::new(false),
+            due: AtomicBool::new(false),
             warm: AtomicBool::new(false),
         }
     }
@@ -75,15 +79,19 @@ impl Entry {
     }
 
     pub(super) fn touch(&self, now: UnixTime, confirms: bool) {
-        let mut changed = self.last_seen.fetch_max(now.as_millis(), Ordering::Relaxed) < now.as_millis();
+        let before = self.last_seen.fetch_max(now.as_millis(), Ordering::Relaxed);
+        let mut changed = before < now.as_millis();
+        let mut due = changed && before / WORTH_WRITING != now.as_millis() / WORTH_WRITING;
         if confirms && self.confirmed_at.load(Ordering::Relaxed) == 0 {
             // The first confirmation stays. A clock that stands at zero must not look like none.
             let at = now.as_millis().max(1);
-            changed |=
-                self.confirmed_at.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            due |= self.confirmed_at.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            changed |= due;
         }
-        if changed && !self.unsaved.load(Ordering::Relaxed) {
-            self.unsaved.store(true, Ordering::Release);
+        for (flag, is_set) in [(&self.unsaved, changed), (&self.due, due)] {
+            if is_set && !flag.load(Ordering::Relaxed) {
+                flag.store(true, Ordering::Release);
+            }
         }
     }
 
@@ -94,6 +102,13 @@ impl Entry {
     /// To be called before the activity is read for writing, so that a touch in between marks it again.
     pub(super) fn mark_saved(&self) {
         self.unsaved.store(false, Ordering::Release);
+        self.due.store(false, Ordering::Release);
+    }
+
+    /// Whether a sweep should write the use down. A session in steady use is due once a minute, not at every sweep;
+    /// a crash forgets no more than that, and an orderly stop nothing.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.load(Ordering::Acquire)
     }
 
     pub(super) fn warm(&self) {
@@ -107,3 +122,6 @@ impl Entry {
         self.warm.swap(false, Ordering::Relaxed)
     }
 }
+
+/// In milliseconds: a use that has moved on by less is not worth a write.
+const WORTH_WRITING: u64 = 60_000;

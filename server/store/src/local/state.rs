@@ -169,25 +169,27 @@ impl State {
         true
     }
 
-    /// Those of these ids whose use is to be written down; they count as written from here on.
-    pub(super) fn take_unsaved(&self, ids: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
-        let take = |id: &SessionId| {
-            self.shard(*id).is_some_and(|shard| {
-                shard.entries.read().get(id).is_some_and(|entry| {
-                    let is_unsaved = entry.is_unsaved() && entry.stage != Stage::Creating;
-                    if is_unsaved {
-                        entry.mark_saved();
-                    }
-                    is_unsaved
-                })
-            })
-        };
-        ids.into_iter().filter(take).collect()
+    /// Those of these ids whose use a sweep should write down; they count as written from here on.
+    pub(super) fn take_due(&self, ids: impl IntoIterator<Item = SessionId>) -> Vec<SessionId> {
+        ids.into_iter().filter(|id| self.take_if(*id, Entry::is_due)).collect()
     }
 
     /// All ids whose use is to be written down; they count as written from here on.
     pub(crate) fn unsaved(&self) -> Vec<SessionId> {
-        (0..shard::COUNT).flat_map(|shard| self.take_unsaved(self.ids(shard))).collect()
+        let ids = (0..shard::COUNT).flat_map(|shard| self.ids(shard));
+        ids.filter(|id| self.take_if(*id, Entry::is_unsaved)).collect()
+    }
+
+    fn take_if(&self, id: SessionId, is_wanted: impl Fn(&Entry) -> bool) -> bool {
+        self.shard(id).is_some_and(|shard| {
+            shard.entries.read().get(&id).is_some_and(|entry| {
+                let takes = is_wanted(entry) && entry.stage != Stage::Creating;
+                if takes {
+                    entry.mark_saved();
+                }
+                takes
+            })
+        })
     }
 
     /// Packs a session that nobody asked for since the last time.

@@ -33,7 +33,7 @@ impl Local {
                 Sweep::Keep => self.state.cool(*id),
             }
         }
-        self.save(self.state.take_unsaved(ids));
+        self.save(self.state.take_due(ids));
         self.end_all(ends, &mut swept).await?;
         Ok(swept)
     }
