@@ -68,7 +68,9 @@ pub(super) async fn login(
         })),
         client: Some(Box::new(Client {
             ip: Some(context.client_ip),
-            user_agent: texts(&headers, "user-agent").next().map(Arc::from),
+            user_agent: texts(&headers, "user-agent")
+                .next()
+                .map(|agent| Arc::from(agent.get(..512).unwrap_or(agent))),
         })),
         attributes: None,
     };

@@ -9,7 +9,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -59,15 +59,20 @@ impl Listener {
     async fn serve(self, mut stop: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let connections = Arc::new(Connections { tls: self.tls, service: self.service, builder: builder() });
+        let connections = Arc::new(Connections {
+            tls: self.tls,
+            service: self.service,
+            http1: builder().http1_only(),
+            http2: builder().http2_only(),
+        });
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            // A server that is full must still hear that it shall stop.
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
+                accepted = accept(&self.socket, &places) => accepted,
                 _ = stop.wait_for(|stopping| *stopping) => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
+                Ok((stream, peer, place)) => {
                     let connections = Arc::clone(&connections);
                     let watcher = graceful.watcher();
                     tokio::spawn(async move {
@@ -84,10 +89,23 @@ impl Listener {
     }
 }
 
+/// A connection, once there is a place for it.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = socket.accept().await?;
+    Ok((stream, peer, place))
+}
+
 struct Connections {
     tls: Option<TlsAcceptor>,
     service: Service,
-    builder: Builder<TokioExecutor>,
+    /// The version is settled before the first byte, by ALPN or by there being no TLS: a guess would wait for ever for a
+    /// client that says nothing.
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
 }
 
 impl Connections {
@@ -99,10 +117,12 @@ impl Connections {
     ) {
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.speak(stream, peer, watcher).await,
+            None => self.speak(&self.http1, stream, peer, watcher).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                    self.speak(stream, peer, watcher).await;
+                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    let builder = if is_http2 { &self.http2 } else { &self.http1 };
+                    self.speak(builder, stream, peer, watcher).await;
                 }
             }
         }
@@ -110,12 +130,13 @@ impl Connections {
 
     async fn speak(
         &self,
+        builder: &Builder<TokioExecutor>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
         watcher: hyper_util::server::graceful::Watcher,
     ) {
         let service = self.service.for_peer(peer.ip().to_canonical());
-        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         // A client that breaks off, or speaks no HTTP, is its own affair.
         let _ = watcher.watch(connection.into_owned()).await;
     }

@@ -51,6 +51,8 @@ pub(crate) async fn regenerate(
     auth: Option<Box<Auth>>,
     context: &Context,
 ) -> Result<Option<Begun>, Trouble> {
+    // "Log out everywhere" takes the same turn, and so finds either the old session or the new one.
+    let _turn = house.turns.of(&old.record().app, &old.record().user).await;
     let follow = |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, context.now);
     let Some(session) = create(house, follow).await? else { return Ok(None) };
     if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {

@@ -51,6 +51,7 @@ pub(crate) async fn end_of_user(
     except: Option<SessionId>,
     context: &Context,
 ) -> Result<usize, Trouble> {
+    let _turn = house.turns.of(app, user).await;
     let mut ended = 0;
     for _ in 0..MOST_RACES {
         let mut alive = house.store.by_user(app, user).await?;

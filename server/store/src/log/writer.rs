@@ -206,7 +206,8 @@ impl Writer {
             let _nobody_waits = answer.send(outcome);
         }
         for answer in round.probes {
-            let _nobody_waits = answer.send(written.clone());
+            // A store that cannot write down an end is not ready, however well the database is.
+            let _nobody_waits = answer.send(journaled.clone().and_then(|()| written.clone()));
         }
     }
 
