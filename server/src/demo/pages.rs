@@ -22,7 +22,7 @@ use crate::{
         cookies::Credential,
         fetch::{FetchMetadata, only},
     },
-    respond::{Problem, SessionView, header_value},
+    respond::{Problem, SessionView, header_value, json},
     sessions::{begin, end_of_user},
 };
 
@@ -115,7 +115,7 @@ pub(super) async fn state(
         Credential::None | Credential::Several => None,
     };
     let allowed = answer.verdict.decision == Decision::Allow;
-    let state = State_ {
+    let shown = Shown {
         reason: answer.verdict.reason.as_str(),
         says: answer.verdict.reason.says(),
         session: answer
@@ -126,11 +126,11 @@ pub(super) async fn state(
         cookie_seconds_left: cookie.as_ref().map(|cookie| cookie.get().remaining(context.now).as_secs()),
         cookie_generation: cookie.as_ref().map(|cookie| cookie.get().generation),
     };
-    Ok(axum_json(&state))
+    Ok(json(StatusCode::OK, &shown))
 }
 
 #[derive(Serialize)]
-struct State_<'a> {
+struct Shown<'a> {
     reason: &'static str,
     says: &'static str,
     session: Option<SessionView<'a>>,
@@ -201,11 +201,6 @@ pub(super) fn html(page: &'static str) -> Response {
         ),
     ];
     (headers, page).into_response()
-}
-
-pub(super) fn axum_json(value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
 const HOME: &str = include_str!("home.html");

@@ -7,14 +7,20 @@ use axum::{
     response::Response,
 };
 use holdfast_core::{check::Decision, cookie::AuthenticCookie};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Demo,
-    pages::{axum_json, html, refuse_foreign},
+    pages::{html, refuse_foreign},
 };
-use crate::{context::Context, extract::cookies::Credential, random::random, respond::Problem, token::hex};
+use crate::{
+    context::Context,
+    extract::cookies::Credential,
+    random::random,
+    respond::{Problem, json},
+    token::hex,
+};
 
 /// The thief's page. It needs no session: he is somebody else, somewhere else.
 pub(super) async fn page() -> Response {
@@ -34,7 +40,7 @@ pub(super) async fn copy(State(demo): State<Arc<Demo>>, headers: HeaderMap) -> R
     }
     copies.push_back((number.clone(), cookie.to_owned()));
     drop(copies);
-    Ok(axum_json(&Copied { copy: number }))
+    Ok(json(StatusCode::OK, &Copied { copy: number }))
 }
 
 /// Tries a copy: a request with that cookie and nothing else, from a client that has no key.
@@ -49,15 +55,18 @@ pub(super) async fn attempt(
         .ok_or_else(|| Problem::bad_request("no_copy", "this copy is not known any more; steal another"))?;
     let answer = demo.check("GET", "/private", &HeaderMap::new(), Credential::One(&copy), &context).await?;
     let cookie = AuthenticCookie::open(&demo.house.keyring, &copy);
-    Ok(axum_json(&Attempt {
-        let_in: answer.verdict.decision == Decision::Allow,
-        reason: answer.verdict.reason.as_str(),
-        says: answer.verdict.reason.says(),
-        noticed: answer.verdict.stale_copy,
-        seconds_left: cookie.as_ref().map_or(0, |cookie| cookie.get().remaining(context.now).as_secs()),
-        generation: cookie.as_ref().map(|cookie| cookie.get().generation),
-        current_generation: answer.found.as_ref().map(|found| found.session.generation()),
-    }))
+    Ok(json(
+        StatusCode::OK,
+        &Attempt {
+            let_in: answer.verdict.decision == Decision::Allow,
+            reason: answer.verdict.reason.as_str(),
+            says: answer.verdict.reason.says(),
+            noticed: answer.verdict.stale_copy,
+            seconds_left: cookie.as_ref().map_or(0, |cookie| cookie.get().remaining(context.now).as_secs()),
+            generation: cookie.as_ref().map(|cookie| cookie.get().generation),
+            current_generation: answer.found.as_ref().map(|found| found.session.generation()),
+        },
+    ))
 }
 
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use holdfast_core::{
 };
 use http::HeaderMap;
 
-use super::fetch::{FetchMetadata, only};
+use super::fetch::FetchMetadata;
 
 /// The proof, if one was sent.
 ///
@@ -42,9 +42,6 @@ pub(crate) fn session_id(headers: &HeaderMap) -> Result<Cow<'_, str>, Rejection>
 /// # Errors
 /// `D-HDR-03`.
 pub(crate) fn refuse_cross_site(headers: &HeaderMap, origin: &Origin) -> Result<(), Rejection> {
-    let field = |name: &'static str| {
-        only(headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("unreadable")))
-    };
     // D-HDR-03 · DBSC §5, Fetch Metadata §2: browsers send proofs from the app's own site, wherever the user came from.
-    if FetchMetadata::read(field).is_same_site(origin) { Ok(()) } else { Err(Rule::DHdr03.into()) }
+    if FetchMetadata::of(headers).is_same_site(origin) { Ok(()) } else { Err(Rule::DHdr03.into()) }
 }

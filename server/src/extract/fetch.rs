@@ -1,6 +1,7 @@
 //! What browsers say about where a request comes from (Fetch Metadata, RFC 6454 §7).
 
 use holdfast_core::Origin;
+use http::HeaderMap;
 
 /// The one value of a field. A field that is repeated, or no text, is none of the values that allow anything.
 pub(crate) fn only<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -18,6 +19,13 @@ pub(crate) struct FetchMetadata<'a> {
 }
 
 impl<'a> FetchMetadata<'a> {
+    /// Reads the fields of a request.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        Self::read(|name| {
+            only(headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("unreadable")))
+        })
+    }
+
     /// Reads the fields through `field`, which finds a header by its lower-case name.
     pub(crate) fn read(field: impl Fn(&'static str) -> Option<&'a str>) -> Self {
         Self {

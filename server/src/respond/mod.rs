@@ -6,10 +6,18 @@ mod view;
 pub(crate) use problem::{Code, Problem};
 pub(crate) use view::SessionView;
 
+use axum::response::{IntoResponse, Response};
 use holdfast_core::dbsc::expire_cookie;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 
 use crate::house::Holdfast;
+
+/// A value as JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
 
 /// A header value of a text that this server made. Such a text always fits; if one ever did not, the header would be
 /// empty and the answer useless, but not harmful.

@@ -2,12 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use holdfast_core::{Level, check::Decision, parse_duration, policy::Requirements};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,7 +15,7 @@ use crate::{
         fetch::{FetchMetadata, only},
     },
     house::Holdfast,
-    respond::{Code, Problem, SessionView},
+    respond::{Code, Problem, SessionView, json},
 };
 
 /// 200 whenever the question could be answered; the answer says what to do.
@@ -83,9 +80,7 @@ pub(crate) async fn check(
         request_headers,
         response_headers,
     };
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let mut response = (StatusCode::OK, json, body).into_response();
+    let mut response = json(StatusCode::OK, &body);
     response.extensions_mut().insert(Code(reason));
     Ok(response)
 }

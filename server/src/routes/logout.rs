@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::own_session::cookie_of;
 use crate::{
     context::Context,
-    extract::fetch::{FetchMetadata, only},
+    extract::fetch::FetchMetadata,
     house::Holdfast,
     respond::{Problem, expired_cookies, header_value},
     sessions::{end, presented_to_end},
@@ -29,10 +29,7 @@ pub(crate) async fn logout(
 ) -> Result<Response, Problem> {
     let Query(input) =
         query.map_err(|_| Problem::bad_request("bad_request", "the only query parameter here is to"))?;
-    let field = |name: &'static str| {
-        only(headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("unreadable")))
-    };
-    let fetch = FetchMetadata::read(field);
+    let fetch = FetchMetadata::of(&headers);
     let found = match cookie_of(&house, &headers) {
         Ok(cookie) => presented_to_end(&house, cookie, &context).await?,
         Err(_) => None,

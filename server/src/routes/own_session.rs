@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use holdfast_core::check::Reason;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::{
     context::Context,
     extract::cookies::{self, Credential},
     house::Holdfast,
-    respond::{Problem, SessionView},
+    respond::{Problem, SessionView, json},
     sessions::presented,
 };
 
@@ -27,9 +24,7 @@ pub(crate) async fn own_session(
     let cookie = cookie_of(&house, &headers).map_err(refused)?;
     let found = presented(&house, cookie, &context).await?.map_err(refused)?;
     let view = SessionView::of(&house, &found.session, found.activity, context.now);
-    let body = serde_json::to_vec(&view).unwrap_or_default();
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((StatusCode::OK, json, body).into_response())
+    Ok(json(StatusCode::OK, &view))
 }
 
 /// The request's session cookie, or why there is none.

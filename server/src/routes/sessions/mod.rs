@@ -12,17 +12,17 @@ pub(crate) use list::list;
 pub(crate) use read::read;
 pub(crate) use regenerate::regenerate;
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use holdfast_core::{
     SessionId, UnixTime,
     session::{Activity, Auth},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     house::Holdfast,
-    respond::{Problem, SessionView},
+    respond::{Problem, SessionView, json},
     sessions::Begun,
     telemetry::parse_rfc3339,
 };
@@ -67,11 +67,6 @@ fn begun_answer(house: &Holdfast, begun: &Begun, now: UnixTime) -> Response {
     let activity = Activity { last_seen: record.created_at, confirmed_at: None };
     let session = SessionView::of(house, &begun.session, activity, now);
     json(StatusCode::CREATED, &BegunView { session, response_headers: &begun.response_headers })
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
 /// An id that may be anything a client typed; what is no id is no session.
