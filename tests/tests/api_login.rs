@@ -172,9 +172,18 @@ async fn a_cookie_that_speaks_for_nobody_replaces_nothing() -> Result<()> {
         assert_eq!(server.session(&bound.id).await?.text_at("/state")?, "active", "{dead:?}");
         server.revoke(&again.id).await?;
     }
-    server.advance(600);
-    server.login_with(json!({ "user": "mallory", "previous_cookie": bound.cookie })).await?;
-    assert_eq!(server.session(&bound.id).await?.text_at("/state")?, "active", "expired");
+    Ok(())
+}
+
+/// The browser that logs in again after a pause sends what it has.
+#[tokio::test]
+async fn an_expired_cookie_still_names_the_session_that_a_login_replaces() -> Result<()> {
+    let server = Server::start().await?;
+    let bound = server.bind("alice").await?;
+    server.advance(601);
+    assert_eq!(server.check(&bound.cookie).await?.verdict(), ("deny", "cookie_expired"));
+    server.login_with(json!({ "user": "alice", "previous_cookie": bound.cookie })).await?;
+    assert_eq!(server.session(&bound.id).await?.text_at("/end_reason")?, "replaced");
     Ok(())
 }
 

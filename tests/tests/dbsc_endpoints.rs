@@ -61,6 +61,22 @@ async fn logging_out_ends_the_session_and_takes_both_cookies() -> Result<()> {
     Ok(())
 }
 
+/// A page that stood open for a while still logs its user out, though its cookie has expired meanwhile; an older copy
+/// does not.
+#[tokio::test]
+async fn an_expired_cookie_logs_out_if_it_is_the_last_one() -> Result<()> {
+    let server = Server::start().await?;
+    let mut bound = server.bind("alice").await?;
+    let older = bound.cookie.clone();
+    server.renew(&mut bound).await?;
+    server.advance(601);
+    server.browser("/_holdfast/logout").cookie(&older).send().await?.expect(204)?;
+    assert_eq!(server.session(&bound.id).await?.text_at("/state")?, "active");
+    server.browser("/_holdfast/logout").cookie(&bound.cookie).send().await?.expect(204)?;
+    assert_eq!(server.session(&bound.id).await?.text_at("/end_reason")?, "logout");
+    Ok(())
+}
+
 #[tokio::test]
 async fn site_data_is_cleared_only_if_configured() -> Result<()> {
     let server = Server::with(Settings::default().set("session.clear_site_data", "true")).await?;

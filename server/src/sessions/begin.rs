@@ -34,11 +34,27 @@ pub(crate) async fn begin(
     let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
     let session = create(house, first).await?.ok_or(Trouble::Contention)?;
     house.record_of(EventName::SessionCreated, &session, context, Event::default());
+    match make_room(house, &session, previous, context).await {
+        Ok(()) => announce(house, session, context.now),
+        Err(trouble) => {
+            // Nobody will hold this session's cookie. If the store cannot take its end either, the idle limit does.
+            let _ = end(house, session.record().id, EndReason::Revoked, context).await;
+            Err(trouble)
+        }
+    }
+}
+
+/// Ends what has to go for a new session.
+async fn make_room(
+    house: &Holdfast,
+    session: &Session,
+    previous: Option<&str>,
+    context: &Context,
+) -> Result<(), Trouble> {
     if let Some(cookie) = previous {
         replace_presented(house, &session.record().app, cookie, context).await?;
     }
-    enforce_cap(house, &session, context).await?;
-    announce(house, session, context.now)
+    enforce_cap(house, session, context).await
 }
 
 /// Goes on with a session under a new id; the old one ends. `None` if it had ended before.

@@ -19,39 +19,41 @@ pub(crate) async fn presented(
     value: &str,
     context: &Context,
 ) -> Result<Result<Found, Reason>, Trouble> {
-    let judged = judge(house, value, context).await?;
-    Ok(judged.and_then(|(found, reason)| if reason == Reason::Ok { Ok(found) } else { Err(reason) }))
-}
-
-/// As [`presented`], for whoever wants to leave: a session that no device bound in time is good for nothing else, and its
-/// own cookie may still end it.
-pub(crate) async fn presented_to_end(
-    house: &Holdfast,
-    value: &str,
-    context: &Context,
-) -> Result<Option<Found>, Trouble> {
-    let may_end = |reason| matches!(reason, Reason::Ok | Reason::BindingOverdue);
-    let judged = judge(house, value, context).await?;
-    Ok(judged.ok().filter(|(_, reason)| may_end(*reason)).map(|(found, _)| found))
-}
-
-/// The session and the reason that a check would give, [`Reason::Ok`] among them.
-async fn judge(
-    house: &Holdfast,
-    value: &str,
-    context: &Context,
-) -> Result<Result<(Found, Reason), Reason>, Trouble> {
     let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else {
         return Ok(Err(Reason::BadCookie));
     };
     if let Err(verdict) = judge_cookie(&cookie, context.now) {
         return Ok(Err(verdict.reason));
     }
+    let judged = judge(house, &cookie, context).await?;
+    Ok(judged.and_then(|(found, reason)| if reason == Reason::Ok { Ok(found) } else { Err(reason) }))
+}
+
+/// As [`presented`], for whoever wants to leave. A session that no device bound in time is good for nothing else, and its
+/// own cookie may still end it; so may the current cookie after its last minute, or a user who leaves a page that stood
+/// open for a while would stay logged in.
+pub(crate) async fn presented_to_end(
+    house: &Holdfast,
+    value: &str,
+    context: &Context,
+) -> Result<Option<Found>, Trouble> {
+    let may_end = |reason| matches!(reason, Reason::Ok | Reason::BindingOverdue);
+    let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else { return Ok(None) };
+    let judged = judge(house, &cookie, context).await?;
+    Ok(judged.ok().filter(|(_, reason)| may_end(*reason)).map(|(found, _)| found))
+}
+
+/// The session and the reason that a check would give, [`Reason::Ok`] among them.
+async fn judge(
+    house: &Holdfast,
+    cookie: &AuthenticCookie,
+    context: &Context,
+) -> Result<Result<(Found, Reason), Reason>, Trouble> {
     let Some(found) = house.store.load(cookie.get().session).await? else {
         return Ok(Err(Reason::SessionUnknown));
     };
     let nothing_more = Requirements::default();
     let verdict =
-        judge_session(&cookie, &found.session, found.activity, &nothing_more, &house.policy, context.now);
+        judge_session(cookie, &found.session, found.activity, &nothing_more, &house.policy, context.now);
     Ok(Ok((found, verdict.reason)))
 }
