@@ -56,6 +56,8 @@ pub(crate) struct App {
 pub(crate) struct Gateways {
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) secret: SecretText,
+    /// Whether each allowed request carries a signed assertion.
+    pub(crate) assertion: bool,
 }
 
 impl Gateways {

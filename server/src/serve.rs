@@ -210,10 +210,11 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
         cookie_name: config.cookie_name,
         clear_site_data: config.clear_site_data,
         algorithms: config.algorithms,
-        gateways: config
-            .gateways
-            .zip(secrets.gateway)
-            .map(|(gateways, secret)| Gateways { trusted: gateways.trusted, secret }),
+        gateways: config.gateways.zip(secrets.gateway).map(|(gateways, secret)| Gateways {
+            trusted: gateways.trusted,
+            secret,
+            assertion: gateways.assertion,
+        }),
         public_tls: config.public.tls.is_some(),
         keyring,
         assertions,

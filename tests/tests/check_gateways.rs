@@ -40,7 +40,19 @@ fn envoy(server: &Server, method: Method, path: &str) -> Call {
 }
 
 async fn server() -> Result<Server> {
-    Server::with(Settings::default().behind_gateways()).await
+    Server::with(Settings::default().behind_gateways().with_assertions()).await
+}
+
+#[tokio::test]
+async fn an_assertion_is_signed_only_where_it_is_wanted() -> Result<()> {
+    let server = Server::with(Settings::default().behind_gateways()).await?;
+    let bound = server.bind("alice").await?;
+    for (kind, call) in asks(&server) {
+        let answer = call.cookie(&bound.cookie).header("x-forwarded-for", "203.0.113.7").send().await?;
+        assert_eq!((answer.status, answer.header("holdfast-user")), (200, Some("alice")), "{kind}");
+        assert_eq!(answer.header("holdfast-assertion"), Some(""), "{kind}: there, and empty");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[dbsc]", "algorithms = []", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"none\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"es256\"]", "dbsc.algorithms"),
+        ("[dbsc]", "algorithms = [\"ES256\", \"PS256\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = \"ES256\"", "dbsc.algorithms"),
         ("[gateways]", "trusted = [\"10.0.0.0/8\"]", "gateways.secret_file"),
         ("[gateways]", "secret_file = \"g\"", "gateways.trusted"),

@@ -98,6 +98,7 @@ token_sha256 = "{operator}"
 [gateways]
 trusted = ["127.0.0.1/32"]
 secret_file = "gateway.secret"
+assertion = true
 
 [store]
 kind = "sled"

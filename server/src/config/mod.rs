@@ -85,6 +85,8 @@ pub struct GatewayConfig {
     pub trusted: Vec<IpNet>,
     /// The file with the secret they send.
     pub secret_file: PathBuf,
+    /// Whether each allowed request carries a signed assertion.
+    pub assertion: bool,
 }
 
 /// Where sessions are kept.
@@ -331,9 +333,9 @@ fn default_cookie_name() -> CookieName {
 }
 
 fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {
-    let algorithms = section.take_or("algorithms", vec![Algorithm::Es256, Algorithm::Rs256]);
-    if algorithms.is_empty() {
-        section.problem("algorithms", "name at least one of \"ES256\" and \"RS256\"");
+    let algorithms = section.take_or("algorithms", Algorithm::DBSC.to_vec());
+    if algorithms.is_empty() || algorithms.iter().any(|algorithm| !Algorithm::DBSC.contains(algorithm)) {
+        section.problem("algorithms", "browsers sign with \"ES256\" and \"RS256\"; name at least one");
     }
     if algorithms
         .iter()
@@ -349,8 +351,9 @@ fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {
 fn read_gateways(mut section: Reader<'_>) -> Option<GatewayConfig> {
     let trusted: Option<Vec<IpNet>> = section.require("trusted", "[\"127.0.0.1/32\"]");
     let secret_file = section.require("secret_file", "\"gateway.secret\"");
+    let assertion = section.take_or("assertion", false);
     section.finish();
-    Some(GatewayConfig { trusted: trusted?, secret_file: secret_file? })
+    Some(GatewayConfig { trusted: trusted?, secret_file: secret_file?, assertion })
 }
 
 fn read_store(mut section: Reader<'_>) -> Option<StoreConfig> {

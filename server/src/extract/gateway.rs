@@ -183,6 +183,7 @@ mod tests {
         let gateways = Gateways {
             trusted: vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.1/32".parse().unwrap()],
             secret: SecretText::new("s"),
+            assertion: false,
         };
         let peer = IpAddr::from([127, 0, 0, 1]);
         let read = |values: &[&'static str]| {

@@ -96,7 +96,8 @@ async fn verify(
     let answer = check(house, &question, context).await?;
     Ok(match (answer.verdict.decision, &answer.found) {
         (Decision::Allow, Some(found)) => {
-            let assertion = assertion(house, &question, found, context);
+            let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
+            let assertion = wanted.then(|| assertion(house, &question, found, context)).flatten();
             allow(found, assertion)
         }
         _ => refuse(answer, redirects),

@@ -40,6 +40,12 @@ impl Settings {
         self.set("gateways.trusted", "127.0.0.1/32,10.0.0.0/8").set("gateways.secret_file", "gateway.secret")
     }
 
+    /// Has a signed assertion sent to gateways.
+    #[must_use]
+    pub fn with_assertions(self) -> Self {
+        self.set("gateways.assertion", "true")
+    }
+
     /// Begins at this second since 1970.
     #[must_use]
     pub fn starting_at(self, start: u64) -> Self {
