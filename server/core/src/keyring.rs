@@ -84,6 +84,10 @@ pub(crate) struct KeySet {
     pub(crate) cookie: MacKey,
     pub(crate) challenge: MacKey,
     pub(crate) authorization: MacKey,
+    pub(crate) dpop_nonce: MacKey,
+    pub(crate) code: MacKey,
+    pub(crate) refresh_token: MacKey,
+    pub(crate) refresh_successor: MacKey,
 }
 
 impl KeySet {
@@ -93,6 +97,10 @@ impl KeySet {
             cookie: MacKey::new(&root.derive("session cookie")),
             challenge: MacKey::new(&root.derive("dbsc challenge")),
             authorization: MacKey::new(&root.derive("dbsc authorization")),
+            dpop_nonce: MacKey::new(&root.derive("dpop nonce")),
+            code: MacKey::new(&root.derive("oauth code")),
+            refresh_token: MacKey::new(&root.derive("oauth refresh token")),
+            refresh_successor: MacKey::new(&root.derive("oauth refresh successor")),
         }
     }
 }

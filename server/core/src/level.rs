@@ -76,6 +76,8 @@ impl std::error::Error for UnknownLevel {}
 pub enum Method {
     /// Device Bound Session Credentials, spoken by browsers.
     Dbsc,
+    /// Demonstrating Proof of Possession (RFC 9449), spoken by OAuth clients.
+    Dpop,
 }
 
 impl Method {
@@ -83,6 +85,7 @@ impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dbsc => "dbsc",
+            Self::Dpop => "dpop",
         }
     }
 }

@@ -4,17 +4,19 @@
 //! [`UnixTime`], fresh randomness as bytes, and whatever it decides goes out as a value: a check that passed is a type
 //! that only the check can make, a check that failed is a [`Rejection`] that names its [`Rule`].
 //!
-//! Where to begin: [`dbsc`] reads in the order of the protocol, [`session`] holds the record and its transitions,
+//! Where to begin: [`dbsc`], [`dpop`] and [`oauth`] read in the order of their protocols, [`session`] holds the record and its transitions,
 //! [`check`] answers the question "may this request go on?".
 
 pub mod check;
 pub mod cookie;
 pub mod dbsc;
+pub mod dpop;
 mod duration;
 pub mod id;
 pub mod jose;
 pub mod keyring;
 pub mod level;
+pub mod oauth;
 pub mod origin;
 pub mod policy;
 pub mod rejection;
@@ -23,6 +25,7 @@ mod seal;
 pub mod secret;
 pub mod session;
 pub mod time;
+mod verified;
 
 pub use duration::{DurationError, parse_duration};
 pub use id::SessionId;
@@ -32,3 +35,4 @@ pub use origin::Origin;
 pub use rejection::Rejection;
 pub use rule::Rule;
 pub use time::UnixTime;
+pub use verified::Verified;

@@ -61,6 +61,8 @@ rules! {
     K04 = "K-04" "private_key_sent" "RFC 7517 §9.2";
     /// What a key says of its own use does not contradict the proof.
     K05 = "K-05" "key_contradicts" "RFC 7517 §4.2 to §4.4";
+    /// An Ed25519 key is the one spelling of a point that is not of small order.
+    K06 = "K-06" "bad_ed25519_key" "RFC 8037 §2; RFC 8032 §5.1.3";
     /// Exactly one Secure-Session-Response field is sent.
     DHdr01 = "D-HDR-01" "proof_header_repeated" "DBSC §9.3";
     /// Exactly one Sec-Secure-Session-Id field is sent.
@@ -119,4 +121,90 @@ rules! {
     DRef12 = "D-REF-12" "challenge_used" "DBSC §5";
     /// The aud claim, if there is one, is the address of this endpoint.
     DRef13 = "D-REF-13" "wrong_audience" "RFC 7519 §4.1.3; RFC 8725 §3.9";
+    /// Exactly one DPoP field is sent, and it holds one JWT.
+    P01 = "P-01" "dpop_header" "RFC 9449 §4.3(1)";
+    /// A DPoP proof is at most 4096 bytes long.
+    P02 = "P-02" "dpop_too_large" "RFC 8725 §3.11";
+    /// The typ of a DPoP proof is dpop+jwt.
+    P03 = "P-03" "dpop_typ" "RFC 9449 §4.3(4); RFC 8725 §3.11";
+    /// The alg of a DPoP proof is one that this server accepts.
+    P04 = "P-04" "dpop_alg" "RFC 9449 §4.3(5); RFC 8725 §3.1";
+    /// The header of a DPoP proof carries its public key in jwk.
+    P05 = "P-05" "dpop_jwk" "RFC 9449 §4.2";
+    /// The jti of a DPoP proof is a text of 1 to 256 bytes.
+    P06 = "P-06" "dpop_jti" "RFC 9449 §4.2, §11.1";
+    /// The htm of a DPoP proof is there, and a text.
+    P07 = "P-07" "dpop_htm" "RFC 9449 §4.2";
+    /// The htu of a DPoP proof is there, and a text.
+    P08 = "P-08" "dpop_htu" "RFC 9449 §4.2";
+    /// The htm of a DPoP proof is the method of the request.
+    P09 = "P-09" "dpop_method_mismatch" "RFC 9449 §4.3(8); RFC 9110 §9.1";
+    /// The htu of a DPoP proof is the address of the request.
+    P10 = "P-10" "dpop_address_mismatch" "RFC 9449 §4.3(9); RFC 3986 §6.2";
+    /// The iat of a DPoP proof is there, and a number of seconds.
+    P11 = "P-11" "dpop_iat" "RFC 9449 §4.2; RFC 7519 §2";
+    /// A DPoP proof for the token endpoint has no ath.
+    P12 = "P-12" "dpop_ath_unexpected" "RFC 9449 §5";
+    /// The ath of a DPoP proof that comes with an access token is there, and a text.
+    P13 = "P-13" "dpop_ath" "RFC 9449 §4.2, §7.1";
+    /// The ath of a DPoP proof is the hash of the access token.
+    P14 = "P-14" "dpop_ath_mismatch" "RFC 9449 §4.3(11)";
+    /// The DPoP proof has a nonce where this server asks for one.
+    P15 = "P-15" "dpop_nonce_missing" "RFC 9449 §8, §11.3";
+    /// The nonce of a DPoP proof is a text.
+    P16 = "P-16" "dpop_nonce_type" "RFC 9449 §4.2";
+    /// The nonce of a DPoP proof was issued here, for this key, and is alive.
+    P17 = "P-17" "dpop_nonce_stale" "RFC 9449 §4.3(10)";
+    /// The iat of a DPoP proof is within the time that is accepted; a nonce replaces it.
+    P18 = "P-18" "dpop_stale" "RFC 9449 §4.3(11), §11.1";
+    /// The DPoP proof is signed by the key in its header.
+    P19 = "P-19" "dpop_signature" "RFC 9449 §4.3(6); RFC 7515 §5.2";
+    /// The key of a DPoP proof is the one that the access token is bound to.
+    P20 = "P-20" "dpop_key_mismatch" "RFC 9449 §4.3(12), §7.1";
+    /// The exp and nbf of a DPoP proof, if there are any, are kept.
+    P21 = "P-21" "dpop_expired" "RFC 7519 §4.1.4, §4.1.5";
+    /// The DPoP proof is younger than this run of the server, or has a nonce.
+    P22 = "P-22" "dpop_older_than_server" "RFC 9449 §11.1";
+    /// A DPoP proof is used once.
+    P23 = "P-23" "dpop_replayed" "RFC 9449 §4.3(11), §11.1";
+    /// An access token is a signed JWT of typ at+jwt with the claims of RFC 9068.
+    T01 = "T-01" "token_malformed" "RFC 9068 §4; RFC 8725 §3.11";
+    /// An access token comes from an issuer that this server knows.
+    T02 = "T-02" "token_issuer" "RFC 9068 §4; RFC 8725 §3.8";
+    /// An access token is signed by a key of its issuer, with that key's algorithm.
+    T03 = "T-03" "token_key" "RFC 9068 §4; RFC 8725 §3.1";
+    /// The signature of an access token fits.
+    T04 = "T-04" "token_signature" "RFC 9068 §4; RFC 7515 §5.2";
+    /// An access token is meant for this resource.
+    T05 = "T-05" "token_audience" "RFC 9068 §4; RFC 8725 §3.9";
+    /// An access token has not expired.
+    T06 = "T-06" "token_expired" "RFC 9068 §4; RFC 7519 §4.1.4";
+    /// An access token is not used before its time.
+    T07 = "T-07" "token_not_yet" "RFC 7519 §4.1.5, §4.1.6";
+    /// An access token that comes with a proof is bound to a key.
+    T08 = "T-08" "token_not_bound" "RFC 9449 §6.1, §7.1";
+    /// A bound access token is sent with the DPoP scheme.
+    T09 = "T-09" "token_as_bearer" "RFC 9449 §7.2";
+    /// An authorization code was issued here.
+    G01 = "G-01" "code_unknown" "RFC 6749 §5.2";
+    /// An authorization code is redeemed within its minute.
+    G02 = "G-02" "code_expired" "RFC 6749 §4.1.2";
+    /// An authorization code is redeemed once.
+    G03 = "G-03" "code_used" "RFC 6749 §4.1.2, §10.5; RFC 9700 §2.1.1";
+    /// A grant is used by the client that it was made for.
+    G04 = "G-04" "grant_of_other_client" "RFC 6749 §5.2, §10.5";
+    /// The redirect_uri is the one that the code was issued for.
+    G05 = "G-05" "redirect_uri_mismatch" "RFC 6749 §4.1.3";
+    /// The code_verifier fits the code_challenge.
+    G06 = "G-06" "code_verifier_mismatch" "RFC 7636 §4.6; RFC 9700 §2.1.1";
+    /// A code that was asked for with dpop_jkt is redeemed with that key.
+    G07 = "G-07" "code_of_other_key" "RFC 9449 §10";
+    /// A refresh token was issued here.
+    G08 = "G-08" "refresh_token_unknown" "RFC 6749 §5.2";
+    /// A refresh token is used with the key that it is bound to.
+    G09 = "G-09" "refresh_token_of_other_key" "RFC 9449 §5; RFC 9700 §2.2.2";
+    /// A refresh token is used once, and again only for a moment.
+    G10 = "G-10" "refresh_token_used" "RFC 9700 §4.14.2";
+    /// The session of a grant is alive.
+    G11 = "G-11" "grant_ended" "RFC 6749 §5.2";
 }

@@ -73,6 +73,7 @@ pub(super) async fn login(
                 .map(|agent| Arc::from(agent.get(..512).unwrap_or(agent))),
         })),
         attributes: None,
+        grant: None,
     };
     let previous = match demo.credential(&headers) {
         Credential::One(cookie) => Some(cookie),

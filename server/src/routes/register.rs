@@ -145,46 +145,22 @@ impl IntoResponse for Failure {
 }
 
 const fn status_of(rule: Rule) -> StatusCode {
-    match rule {
-        Rule::DReg13 => StatusCode::CONFLICT,
-        Rule::DReg12 => StatusCode::NOT_FOUND,
+    if matches!(rule, Rule::DReg13) {
+        StatusCode::CONFLICT
+    } else if matches!(rule, Rule::DReg12) {
+        StatusCode::NOT_FOUND
+    } else if matches!(
+        rule,
         Rule::DHdr03
-        | Rule::DReg06
-        | Rule::DReg07
-        | Rule::DReg08
-        | Rule::DReg09
-        | Rule::DReg10
-        | Rule::DReg11 => StatusCode::FORBIDDEN,
-        Rule::J01
-        | Rule::J02
-        | Rule::J03
-        | Rule::J04
-        | Rule::J05
-        | Rule::J06
-        | Rule::K01
-        | Rule::K02
-        | Rule::K03
-        | Rule::K04
-        | Rule::K05
-        | Rule::DHdr01
-        | Rule::DHdr02
-        | Rule::DReg01
-        | Rule::DReg02
-        | Rule::DReg03
-        | Rule::DReg04
-        | Rule::DReg05
-        | Rule::DRef01
-        | Rule::DRef02
-        | Rule::DRef03
-        | Rule::DRef04
-        | Rule::DRef05
-        | Rule::DRef06
-        | Rule::DRef07
-        | Rule::DRef08
-        | Rule::DRef09
-        | Rule::DRef10
-        | Rule::DRef11
-        | Rule::DRef12
-        | Rule::DRef13 => StatusCode::BAD_REQUEST,
+            | Rule::DReg06
+            | Rule::DReg07
+            | Rule::DReg08
+            | Rule::DReg09
+            | Rule::DReg10
+            | Rule::DReg11
+    ) {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::BAD_REQUEST
     }
 }

@@ -57,8 +57,14 @@ async fn main() {
 async fn refresh(store: Arc<Store>, stop: Arc<AtomicBool>, caller: u64, now: UnixTime) -> Vec<Duration> {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&caller.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    let login =
-        Login { app: "shop".into(), user: "alice".into(), auth: None, client: None, attributes: None };
+    let login = Login {
+        app: "shop".into(),
+        user: "alice".into(),
+        auth: None,
+        client: None,
+        attributes: None,
+        grant: None,
+    };
     let mut session = Session::begin(SessionId::from_bytes(id), login, 0, now);
     assert_eq!(store.create(session.clone()).await.unwrap(), Creation::Created);
     let mut waits = Vec::new();

@@ -103,6 +103,7 @@ fn session(number: u64) -> Session {
             ),
         })),
         attributes: Some(r#"{"groups":["staff"]}"#.into()),
+        grant: None,
     };
     let session = Session::begin(id(number), login, 0, NOW);
     let mut key = [0; 64];

@@ -128,8 +128,14 @@ pub(crate) fn write_keys(folder: &Path) -> Result<()> {
 /// The session of a vector; none if it is unknown.
 pub(crate) fn session(state: &SessionState) -> Result<Option<Session>> {
     let began = UnixTime::from_secs(BEGAN);
-    let login =
-        Login { app: "shop".into(), user: "alice".into(), auth: None, client: None, attributes: None };
+    let login = Login {
+        app: "shop".into(),
+        user: "alice".into(),
+        auth: None,
+        client: None,
+        attributes: None,
+        grant: None,
+    };
     let id = state.id().parse().map_err(|error| anyhow!("{error}"))?;
     let mut record = Session::begin(id, login, 0, began).record().clone();
     match state {

@@ -74,8 +74,14 @@ impl Bench {
         let verified = UnverifiedRegistration::parse(&registration, &ring, now)
             .and_then(|proof| proof.verify(&[Algorithm::Es256], &origin))
             .expect("the proof is good");
-        let login =
-            Login { app: "shop".into(), user: "alice".into(), auth: None, client: None, attributes: None };
+        let login = Login {
+            app: "shop".into(),
+            user: "alice".into(),
+            auth: None,
+            client: None,
+            attributes: None,
+            grant: None,
+        };
         let session = Session::begin(id, login, 0, now).bind(verified, now).expect("the session is unbound");
         let expires_at = now.after(policy.refresh_challenge());
         let challenge =

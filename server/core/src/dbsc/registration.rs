@@ -2,7 +2,7 @@
 
 use super::{AuthenticChallenge, Challenge, Purpose, challenge::authorization_of, headers};
 use crate::{
-    Keyring, Level, Method, Origin, Rejection, Rule, SessionId, UnixTime,
+    Keyring, Level, Method, Origin, Rejection, Rule, SessionId, UnixTime, Verified,
     dbsc::REGISTER_PATH,
     jose::{Algorithm, PublicKey, UnverifiedJws},
     policy::SessionPolicy,
@@ -109,27 +109,6 @@ pub struct Registration {
     pub level: Level,
     /// The key.
     pub key: PublicKey,
-}
-
-/// Something that was proven. Only a check makes one, and whoever grants something takes it by value.
-#[derive(Debug)]
-pub struct Verified<T>(T);
-
-impl<T> Verified<T> {
-    /// Asserts that every rule about `value` has been checked just now.
-    pub(crate) const fn assertion(value: T) -> Self {
-        Self(value)
-    }
-
-    /// What was proven.
-    pub const fn get(&self) -> &T {
-        &self.0
-    }
-
-    /// What was proven, to be used up.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
 }
 
 /// `typ` of every proof by a browser.

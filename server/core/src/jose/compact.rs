@@ -57,6 +57,16 @@ impl<'a> UnverifiedJws<'a> {
         self.header.member("jwk")?.as_object()
     }
 
+    /// What the payload says, unproven: for judging what costs less than a signature.
+    pub const fn unverified_claims(&self) -> &Object {
+        &self.payload
+    }
+
+    /// The `kid` of the header.
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.text("kid")
+    }
+
     /// The `jti` of the payload: the challenge, which carries a MAC of its own and may be judged first, since that is
     /// cheaper than a signature.
     pub fn unverified_jti(&self) -> Option<&str> {

@@ -6,7 +6,9 @@ mod compact;
 mod json;
 mod key;
 
+pub(crate) use base64url::{decode, encode};
+
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use compact::{MAX_PROOF_BYTES, UnverifiedJws, VerifiedJws};
 pub use json::{Object, Value};
-pub use key::{PublicKey, Thumbprint};
+pub use key::{PublicKey, RsaScheme, Thumbprint};

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
-use crate::{Level, Method, SessionId, UnixTime, jose::PublicKey};
+use crate::{Level, Method, SessionId, UnixTime, jose::PublicKey, oauth::Grant};
 
 /// Everything a session is, as a store keeps it. Only [`crate::session::Session`] makes a changed one.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Record {
     pub client: Option<Box<Client>>,
     /// What else the app wants remembered: a JSON object, kept as its text.
     pub attributes: Option<Box<str>>,
+    /// What was granted to an OAuth client, if this is its session and no browser's.
+    pub grant: Option<Box<Grant>>,
     /// When this record was made.
     pub created_at: UnixTime,
     /// When the login was from which the absolute limit counts; earlier than `created_at` after a regeneration.
@@ -85,7 +87,8 @@ pub struct Ended {
 pub struct Activity {
     /// When the session was last used.
     pub last_seen: UnixTime,
-    /// When a cookie of a bound generation was first seen. From then on the login cookie is dead.
+    /// When a cookie of a bound generation was first seen; from then on the login cookie is dead. For an OAuth client,
+    /// when a proof with a nonce was first seen; from then on a proof without one is refused.
     pub confirmed_at: Option<UnixTime>,
 }
 

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Activity, Auth, Binding, Client, EndReason, Ended, Record};
 use crate::{
-    Level, SessionId, UnixTime,
+    Level, SessionId, UnixTime, Verified,
     cookie::Cookie,
-    dbsc::{FreshProof, Freshness, Registration, Verified},
+    dbsc::{FreshProof, Freshness, Registration},
+    oauth::{CODE_LIFE, Grant},
     policy::{SessionPolicy, Unbound},
 };
 
@@ -28,6 +29,8 @@ pub struct Login {
     pub client: Option<Box<Client>>,
     /// A JSON object to remember, as its text.
     pub attributes: Option<Box<str>>,
+    /// What is granted to an OAuth client, for whom the login was.
+    pub grant: Option<Box<Grant>>,
 }
 
 /// How a session stands at a moment.
@@ -53,6 +56,7 @@ impl Session {
             auth: login.auth,
             client: login.client,
             attributes: login.attributes,
+            grant: login.grant,
             created_at: now,
             began_at: now,
             binding: None,
@@ -93,6 +97,11 @@ impl Session {
         }
         if now >= idle_at {
             return Standing::Ended(Ended { at: idle_at, reason: EndReason::Idle });
+        }
+        // Nobody came with the code; no other way leads into the session of an OAuth client.
+        let code_expires_at = self.0.created_at.after(CODE_LIFE);
+        if self.0.grant.is_some() && self.0.binding.is_none() && now >= code_expires_at {
+            return Standing::Ended(Ended { at: code_expires_at, reason: EndReason::Idle });
         }
         if policy.unbound == Unbound::Deny && self.is_overdue(policy, now) {
             return Standing::BindingOverdue;
@@ -135,7 +144,7 @@ impl Session {
     /// [`NotBound`]; the session stays as it is.
     pub fn bind(&self, proof: Verified<Registration>, now: UnixTime) -> Result<Self, NotBound> {
         let registration = proof.into_inner();
-        if registration.session != self.0.id || self.0.ended.is_some() {
+        if registration.session != self.0.id || self.0.ended.is_some() || self.0.grant.is_some() {
             return Err(NotBound::AnotherSession);
         }
         // D-REG-13 · DBSC §8.8: a registration challenge is good for one key, once.
@@ -175,10 +184,10 @@ impl Session {
     }
 
     /// The session that follows this one under a new id: same user, no key, no cookie in common. `None` if this one has
-    /// ended: from an end nothing follows.
+    /// ended: from an end nothing follows. `None` also for the session of an OAuth client, which has no cookie to change.
     pub fn regenerate(&self, with: Regeneration, now: UnixTime) -> Option<Self> {
         let reauthenticated = with.auth.is_some();
-        self.0.ended.is_none().then(|| {
+        (self.0.ended.is_none() && self.0.grant.is_none()).then(|| {
             Self(Record {
                 id: with.id,
                 revision: 0,
@@ -210,7 +219,7 @@ impl Session {
         }
     }
 
-    fn changed(&self, change: impl FnOnce(&mut Record)) -> Self {
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Record)) -> Self {
         let mut record = self.0.clone();
         record.revision = record.revision.saturating_add(1);
         change(&mut record);

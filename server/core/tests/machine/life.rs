@@ -3,13 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use holdfast_core::{
-    Keyring, Origin, RootKey, SessionId, UnixTime,
+    Keyring, Origin, RootKey, SessionId, UnixTime, Verified,
     check::{Decision, LOGIN_COOKIE_GRACE, Reason, judge_cookie, judge_session},
     cookie::AuthenticCookie,
-    dbsc::{
-        Challenge, FreshProof, Purpose, Registration, UnverifiedRefresh, UnverifiedRegistration, Verified,
-        offer,
-    },
+    dbsc::{Challenge, FreshProof, Purpose, Registration, UnverifiedRefresh, UnverifiedRegistration, offer},
     jose::{Algorithm, PublicKey},
     policy::{Requirements, SessionPolicy, Unbound},
     session::{Activity, Auth, EndReason, Login, NotBound, Regeneration, Renewal, Session, Standing},
@@ -61,6 +58,7 @@ impl Life {
             auth: None,
             client: None,
             attributes: None,
+            grant: None,
         };
         let stored = Session::begin(id, login, 0, now);
         let mut life = Self {

@@ -75,6 +75,7 @@ fn session(vector: &Vector) -> Session {
             auth: None,
             client: None,
             attributes: None,
+            grant: None,
         };
         Session::begin(id.parse().unwrap(), login, 0, began)
     };

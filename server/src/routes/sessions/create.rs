@@ -55,6 +55,7 @@ impl Input {
             auth: self.auth.map(AuthInput::accept).transpose()?,
             client: self.client.map(ClientInput::accept).transpose()?,
             attributes: self.attributes.as_deref().map(accept_attributes).transpose()?,
+            grant: None,
         })
     }
 }

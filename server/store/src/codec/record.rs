@@ -1,14 +1,15 @@
 //! A record as bytes. The id is the key beside which they lie, and not among them.
 //!
 //! ```text
-//! created_at began_at · revision epoch · what follows · app user · [auth] [client] [attributes] [binding] [ended]
+//! created_at began_at · revision epoch · what follows · app user · [auth] [client] [attributes] [binding] [ended] [grant]
 //! ```
 
 use std::{net::IpAddr, sync::Arc};
 
 use holdfast_core::{
     Level, Method, SessionId, UnixTime,
-    jose::PublicKey,
+    jose::{PublicKey, RsaScheme, Thumbprint},
+    oauth::{Grant, GrantState, Offer},
     session::{Auth, Binding, Client, EndReason, Ended, Record},
 };
 
@@ -28,7 +29,8 @@ pub(crate) fn encode(record: &Record, words: Option<&Words>, into: &mut Vec<u8>)
             | flag(CLIENT, record.client.is_some())
             | flag(ATTRIBUTES, record.attributes.is_some())
             | flag(BINDING, record.binding.is_some())
-            | flag(ENDED, record.ended.is_some()),
+            | flag(ENDED, record.ended.is_some())
+            | flag(GRANT, record.grant.is_some()),
     );
     put_word(&mut w, &record.app, words);
     w.block(record.user.as_bytes());
@@ -48,6 +50,9 @@ pub(crate) fn encode(record: &Record, words: Option<&Words>, into: &mut Vec<u8>)
         w.fixed(ended.at.as_millis());
         w.byte(reason_byte(ended.reason));
     }
+    if let Some(grant) = &record.grant {
+        put_grant(&mut w, grant, words);
+    }
 }
 
 /// Reads a record.
@@ -62,7 +67,7 @@ pub(crate) fn decode(id: SessionId, bytes: &[u8], words: &Words) -> Result<Recor
     let revision = r.number()?;
     let epoch = r.number()?;
     let follows = r.byte()?;
-    if follows & !(AUTH | CLIENT | ATTRIBUTES | BINDING | ENDED) != 0 {
+    if follows & !(AUTH | CLIENT | ATTRIBUTES | BINDING | ENDED | GRANT) != 0 {
         return Err(Malformed);
     }
     let has = |part: u8| follows & part != 0;
@@ -79,6 +84,7 @@ pub(crate) fn decode(id: SessionId, bytes: &[u8], words: &Words) -> Result<Recor
         attributes: has(ATTRIBUTES).then(|| r.text().map(Into::into)).transpose()?,
         binding: has(BINDING).then(|| binding(&mut r)).transpose()?,
         ended: has(ENDED).then(|| ended(&mut r)).transpose()?,
+        grant: has(GRANT).then(|| grant(&mut r, words)).transpose()?,
     };
     r.end()?;
     Ok(record)
@@ -168,6 +174,7 @@ fn client(r: &mut Reader<'_>, words: &Words) -> Result<Box<Client>, Malformed> {
 fn put_binding(w: &mut Writer<'_>, binding: &Binding) {
     w.byte(match binding.method {
         Method::Dbsc => DBSC,
+        Method::Dpop => DPOP,
     });
     w.byte(binding.level.as_byte());
     match &binding.key {
@@ -175,8 +182,15 @@ fn put_binding(w: &mut Writer<'_>, binding: &Binding) {
             w.byte(P256);
             w.bytes(coordinates);
         }
-        PublicKey::Rsa { n, e } => {
-            w.byte(RSA);
+        PublicKey::Ed25519(bytes) => {
+            w.byte(ED25519);
+            w.bytes(bytes);
+        }
+        PublicKey::Rsa { n, e, scheme } => {
+            w.byte(match scheme {
+                RsaScheme::Pkcs1 => RSA,
+                RsaScheme::Pss => RSA_PSS,
+            });
             w.block(n);
             w.block(e);
         }
@@ -189,12 +203,15 @@ fn put_binding(w: &mut Writer<'_>, binding: &Binding) {
 fn binding(r: &mut Reader<'_>) -> Result<Box<Binding>, Malformed> {
     let method = match r.byte()? {
         DBSC => Method::Dbsc,
+        DPOP => Method::Dpop,
         _ => return Err(Malformed),
     };
     let level = Level::from_byte(r.byte()?).ok_or(Malformed)?;
     let key = match r.byte()? {
         P256 => PublicKey::P256(r.array()?),
-        RSA => PublicKey::rsa(r.block()?.into(), r.block()?.into()).map_err(|_| Malformed)?,
+        RSA => rsa(r, RsaScheme::Pkcs1)?,
+        RSA_PSS => rsa(r, RsaScheme::Pss)?,
+        ED25519 => PublicKey::ed25519(r.array()?).map_err(|_| Malformed)?,
         _ => return Err(Malformed),
     };
     Ok(Box::new(Binding {
@@ -207,11 +224,55 @@ fn binding(r: &mut Reader<'_>) -> Result<Box<Binding>, Malformed> {
     }))
 }
 
+fn rsa(r: &mut Reader<'_>, scheme: RsaScheme) -> Result<PublicKey, Malformed> {
+    PublicKey::rsa(r.block()?.into(), r.block()?.into(), scheme).map_err(|_| Malformed)
+}
+
 fn ended(r: &mut Reader<'_>) -> Result<Ended, Malformed> {
     let at = UnixTime::from_millis(r.fixed()?);
     let byte = r.byte()?;
     let reason = EndReason::ALL.into_iter().find(|reason| reason_byte(*reason) == byte).ok_or(Malformed)?;
     Ok(Ended { at, reason })
+}
+
+fn put_grant(w: &mut Writer<'_>, grant: &Grant, words: Option<&Words>) {
+    put_word(w, &grant.client_id, words);
+    w.block(grant.scope.as_bytes());
+    w.block(grant.audience.as_bytes());
+    match &grant.state {
+        GrantState::Running { token_hash } => {
+            w.byte(RUNNING);
+            w.bytes(token_hash);
+        }
+        GrantState::Offered(offer) => {
+            w.byte(
+                OFFERED | flag(CHALLENGE, offer.code_challenge.is_some()) | flag(KEY, offer.key.is_some()),
+            );
+            w.block(offer.redirect_uri.as_bytes());
+            if let Some(challenge) = &offer.code_challenge {
+                w.bytes(challenge);
+            }
+            if let Some(key) = &offer.key {
+                w.bytes(key.as_bytes());
+            }
+        }
+    }
+}
+
+fn grant(r: &mut Reader<'_>, words: &Words) -> Result<Box<Grant>, Malformed> {
+    let client_id = word(r, words)?;
+    let scope = r.text()?.into();
+    let audience = r.text()?.into();
+    let state = match r.byte()? {
+        RUNNING => GrantState::Running { token_hash: r.array()? },
+        has if has & OFFERED != 0 && has & !(OFFERED | CHALLENGE | KEY) == 0 => GrantState::Offered(Offer {
+            redirect_uri: r.text()?.into(),
+            code_challenge: (has & CHALLENGE != 0).then(|| r.array()).transpose()?,
+            key: (has & KEY != 0).then(|| r.array().map(Thumbprint::from_bytes)).transpose()?,
+        }),
+        _ => return Err(Malformed),
+    };
+    Ok(Box::new(Grant { client_id, scope, audience, state }))
 }
 
 /// The byte of a reason. Written to disks: a number is never used for anything else.
@@ -237,6 +298,7 @@ const CLIENT: u8 = 2;
 const ATTRIBUTES: u8 = 4;
 const BINDING: u8 = 8;
 const ENDED: u8 = 16;
+const GRANT: u8 = 32;
 
 const BY_TEXT: u8 = 0;
 const BY_NUMBER: u8 = 1;
@@ -249,6 +311,14 @@ const IP_V6: u8 = 2;
 const USER_AGENT: u8 = 4;
 
 const DBSC: u8 = 0;
+const DPOP: u8 = 1;
+
+const RUNNING: u8 = 0;
+const OFFERED: u8 = 1;
+const CHALLENGE: u8 = 2;
+const KEY: u8 = 4;
 
 const P256: u8 = 0;
 const RSA: u8 = 1;
+const RSA_PSS: u8 = 2;
+const ED25519: u8 = 3;

@@ -2,7 +2,8 @@ use std::net::IpAddr;
 
 use holdfast_core::{
     Level, Method, SessionId, UnixTime,
-    jose::PublicKey,
+    jose::{PublicKey, RsaScheme, Thumbprint},
+    oauth::{Grant, GrantState, Offer},
     session::{Auth, Binding, Client, EndReason, Ended, Record},
 };
 use proptest::prelude::*;
@@ -50,6 +51,7 @@ fn record() -> impl Strategy<Value = Record> {
         prop::option::of("[ -~]{0,200}"),
         prop::option::of(binding()),
         prop::option::of(ended()),
+        prop::option::of(grant()),
     );
     (head, times, rest).prop_map(|((id, revision, epoch, app, user), (created_at, began_at), rest)| Record {
         id: SessionId::from_bytes(id),
@@ -64,6 +66,7 @@ fn record() -> impl Strategy<Value = Record> {
         began_at,
         binding: rest.3.map(Box::new),
         ended: rest.4,
+        grant: rest.5.map(Box::new),
     })
 }
 
@@ -90,21 +93,43 @@ fn binding() -> impl Strategy<Value = Binding> {
         coordinates[32..].copy_from_slice(&y);
         PublicKey::P256(coordinates)
     });
-    let rsa = any::<u8>().prop_map(|byte| {
-        let mut modulus = vec![byte; 256];
-        (modulus[0], modulus[255]) = (0x80, 1);
-        PublicKey::rsa(modulus.into(), [1, 0, 1].into()).unwrap()
-    });
-    let key = prop_oneof![p256, rsa];
+    let ed25519 = Just(PublicKey::ed25519([9; 32]).unwrap());
+    let rsa = (any::<u8>(), prop::sample::select(vec![RsaScheme::Pkcs1, RsaScheme::Pss])).prop_map(
+        |(byte, scheme)| {
+            let mut modulus = vec![byte; 256];
+            (modulus[0], modulus[255]) = (0x80, 1);
+            PublicKey::rsa(modulus.into(), [1, 0, 1].into(), scheme).unwrap()
+        },
+    );
+    let key = prop_oneof![p256, ed25519, rsa];
     let level = prop::sample::select(Level::ALL.to_vec());
-    (key, level, time(), time(), any::<u32>()).prop_map(
-        |(key, level, bound_at, last_proof_at, generation)| Binding {
-            method: Method::Dbsc,
+    let method = prop::sample::select(vec![Method::Dbsc, Method::Dpop]);
+    (key, (method, level), time(), time(), any::<u32>()).prop_map(
+        |(key, (method, level), bound_at, last_proof_at, generation)| Binding {
+            method,
             level,
             key,
             bound_at,
             last_proof_at,
             generation,
+        },
+    )
+}
+
+fn grant() -> impl Strategy<Value = Grant> {
+    let running = any::<[u8; 32]>().prop_map(|token_hash| GrantState::Running { token_hash });
+    let key = any::<[u8; 32]>().prop_map(Thumbprint::from_bytes);
+    let offered = ("[ -~]{0,40}", prop::option::of(any::<[u8; 32]>()), prop::option::of(key)).prop_map(
+        |(redirect_uri, code_challenge, key)| {
+            GrantState::Offered(Offer { redirect_uri: redirect_uri.into(), code_challenge, key })
+        },
+    );
+    (".{0,20}", "[ -~]{0,30}", "[ -~]{0,30}", prop_oneof![running, offered]).prop_map(
+        |(client_id, scope, audience, state)| Grant {
+            client_id: client_id.into(),
+            scope: scope.into(),
+            audience: audience.into(),
+            state,
         },
     )
 }

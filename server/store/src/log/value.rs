@@ -63,8 +63,14 @@ mod tests {
     #[test]
     fn no_changed_bit_and_no_other_key_goes_unnoticed() {
         let id = SessionId::from_bytes([7; 16]);
-        let login =
-            Login { app: "shop".into(), user: "alice".into(), auth: None, client: None, attributes: None };
+        let login = Login {
+            app: "shop".into(),
+            user: "alice".into(),
+            auth: None,
+            client: None,
+            attributes: None,
+            grant: None,
+        };
         let session = Session::begin(id, login, 0, UnixTime::from_secs(1));
         let activity =
             Activity { last_seen: UnixTime::from_secs(2), confirmed_at: Some(UnixTime::from_secs(3)) };

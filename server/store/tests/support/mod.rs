@@ -41,6 +41,7 @@ pub(crate) fn session(number: u64, user: &str, epoch: u64, now: UnixTime) -> Ses
             user_agent: Some(Arc::from(USER_AGENT)),
         })),
         attributes: Some(r#"{"groups":["staff"]}"#.into()),
+        grant: None,
     };
     Session::begin(id(number), login, epoch, now)
 }

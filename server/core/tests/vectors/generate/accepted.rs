@@ -192,5 +192,8 @@ fn refreshes(world: &World) -> Vec<Vector> {
 fn thumbprint(device: &Rs256) -> String {
     let n = device.modulus().into_boxed_slice();
     assert!(device.jwk().contains("AQAB"), "the exponent is 65537");
-    PublicKey::rsa(n, Box::new([1, 0, 1])).unwrap().thumbprint().to_string()
+    PublicKey::rsa(n, Box::new([1, 0, 1]), holdfast_core::jose::RsaScheme::Pkcs1)
+        .unwrap()
+        .thumbprint()
+        .to_string()
 }

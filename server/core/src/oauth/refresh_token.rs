@@ -1,0 +1,107 @@
+//! Refresh tokens (RFC 6749 §6): opaque to clients, sealed, and stored as a hash.
+//!
+//! Each token but the first is made from the one before it with a key that only the server has. So a client that lost an
+//! answer can be given the same successor again, and yet no token is stored.
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::{Keyring, SessionId, keyring::KeySet, seal, secret::SecretText};
+
+/// The secret of a refresh token.
+pub struct RefreshToken {
+    session: SessionId,
+    generation: u32,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl RefreshToken {
+    /// The first token of a grant, made of 32 fresh random bytes.
+    pub fn first(session: SessionId, random: [u8; 32]) -> Self {
+        Self { session, generation: 1, secret: Zeroizing::new(random) }
+    }
+
+    /// The text for the client.
+    pub fn seal(&self, keyring: &Keyring) -> SecretText {
+        let body: [&[u8]; 3] =
+            [self.session.as_bytes(), &self.generation.to_be_bytes(), self.secret.as_ref()];
+        SecretText::new(seal::seal(keyring, |keys| &keys.refresh_token, &body))
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.secret.as_ref()).into()
+    }
+
+    fn follow(&self, keys: &KeySet) -> Self {
+        let mut message = Zeroizing::new([0; 32 + 16 + 4]);
+        let generation = self.generation.saturating_add(1);
+        let number = generation.to_be_bytes();
+        let parts = self.secret.iter().chain(self.session.as_bytes()).chain(&number);
+        message.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        let secret = Zeroizing::new(keys.refresh_successor.mac(message.as_ref()));
+        Self { session: self.session, generation, secret }
+    }
+}
+
+/// A refresh token that this server issued. It may be an old one; that is for its session to say.
+pub struct AuthenticRefreshToken {
+    token: RefreshToken,
+    successor: RefreshToken,
+}
+
+impl AuthenticRefreshToken {
+    /// Opens what a client sent. `None` if this server did not seal it.
+    pub fn open(keyring: &Keyring, text: &str) -> Option<Self> {
+        let (body, keys) = seal::open::<BODY>(keyring, |keys| &keys.refresh_token, text)?;
+        let body = Zeroizing::new(body);
+        let (session, rest) = body.split_first_chunk::<16>()?;
+        let (generation, secret) = rest.split_first_chunk::<4>()?;
+        let token = RefreshToken {
+            session: SessionId::from_bytes(*session),
+            generation: u32::from_be_bytes(*generation),
+            secret: Zeroizing::new(secret.try_into().ok()?),
+        };
+        let successor = token.follow(keys);
+        Some(Self { token, successor })
+    }
+
+    /// The session of its grant; the one to load.
+    pub const fn session(&self) -> SessionId {
+        self.token.session
+    }
+
+    pub(super) const fn generation(&self) -> u32 {
+        self.token.generation
+    }
+
+    /// The token that follows this one.
+    pub const fn successor(&self) -> &RefreshToken {
+        &self.successor
+    }
+
+    /// Whether this is the token of the hash.
+    pub(super) fn is(&self, hash: &[u8; 32]) -> bool {
+        self.token.hash().ct_eq(hash).into()
+    }
+
+    /// Whether this is the token just before the one of the hash.
+    pub(super) fn is_before(&self, hash: &[u8; 32]) -> bool {
+        self.successor.hash().ct_eq(hash).into()
+    }
+}
+
+impl std::fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RefreshToken({} {}, …)", self.session, self.generation)
+    }
+}
+
+impl std::fmt::Debug for AuthenticRefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.token, f)
+    }
+}
+
+const BODY: usize = 16 + 4 + 32;
