@@ -17,7 +17,9 @@ use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    oauth::OAuth,
     sessions::Turns,
+    signing::SigningKeys,
     telemetry::{Audit, Event, EventName, Log, Metrics},
     token::TokenHash,
 };
@@ -31,6 +33,8 @@ pub(crate) struct Holdfast {
     pub(crate) hint_name: CookieName,
     pub(crate) clear_site_data: bool,
     pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) oauth: OAuth,
+    pub(crate) signing: Arc<SigningKeys>,
     pub(crate) gateways: Option<Gateways>,
     pub(crate) public_tls: bool,
     pub(crate) keyring: Keyring,
@@ -49,6 +53,8 @@ pub(crate) struct App {
     pub(crate) name: Arc<str>,
     pub(crate) origin: Origin,
     pub(crate) token: TokenHash,
+    /// What else `aud` of an access token may call it.
+    pub(crate) audiences: Vec<String>,
 }
 
 /// Who may ask as a gateway.

@@ -4,16 +4,19 @@
 //! configuration, listeners, routes, telemetry. Begin with `router.rs`, which lists everything it does for strangers.
 
 mod assertion;
+mod cache;
 mod checks;
 pub mod cli;
 mod clock;
 pub mod config;
 mod context;
 mod demo;
+mod dpop;
 mod error;
 mod extract;
 mod house;
 mod listen;
+mod oauth;
 mod random;
 mod respond;
 mod router;
@@ -21,6 +24,7 @@ mod routes;
 mod secrets;
 mod serve;
 mod sessions;
+mod signing;
 mod sweeper;
 mod telemetry;
 mod token;

@@ -10,8 +10,8 @@ use axum::{
 use crate::{
     house::Holdfast,
     routes::{
-        check, jwks, logout, method_not_allowed, not_found, operations, own_session, refresh, register,
-        resume, sessions, verify,
+        check, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session, refresh,
+        register, resume, sessions, verify,
     },
 };
 
@@ -29,6 +29,12 @@ pub(crate) fn public_routes() -> Router<Arc<Holdfast>> {
         .route("/_holdfast/logout", post(logout::logout))
         .route("/_holdfast/resume", get(resume::resume))
         .route("/_holdfast/jwks", get(jwks::jwks))
+        .route(oauth::TOKEN_PATH, post(oauth::token).options(oauth::preflight))
+        .route("/_holdfast/oauth/revoke", post(oauth::revoke).options(oauth::preflight))
+        .route("/_holdfast/oauth/introspect", post(oauth::introspect))
+        .route("/_holdfast/oauth/nonce", get(oauth::nonce).options(oauth::preflight))
+        .route("/.well-known/oauth-authorization-server", get(oauth::authorization_server))
+        .route("/.well-known/oauth-protected-resource", get(oauth::protected_resource))
 }
 
 /// For app back ends, gateways and operators.

@@ -3,21 +3,23 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use holdfast_core::{Keyring, UnixTime};
+use holdfast_core::{Keyring, UnixTime, dpop::Boot};
 use holdfast_store::{Backend, OpenReport, Store};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Clock,
     assertion::Assertions,
-    config::{Config, StoreConfig},
+    config::{AppConfig, Config, StoreConfig},
     context::RequestIds,
     house::{App, Gateways, Holdfast},
     listen::{Listener, Service, Shutdown, acceptor},
+    oauth::{AccessTokens, Clients, OAuth},
     random::random,
     router,
     secrets::Secrets,
     sessions::Turns,
+    signing::SigningKeys,
     sweeper::{READABLE, sweep_forever},
     telemetry::{Audit, Event, EventName, Log, Metrics},
 };
@@ -195,15 +197,26 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
     };
     let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
     let keyring = Keyring::new(&secrets.root_key, &secrets.previous_root_keys);
-    let assertions = Assertions::new(&secrets.root_key, &secrets.previous_root_keys)
+    let signing = SigningKeys::new(&secrets.root_key, &secrets.previous_root_keys, clock.now())
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
-    let apps = config.apps.into_iter().map(|app| App {
-        name: app.name.into(),
-        origin: app.origin,
-        token: app.token,
-    });
+    let signing = Arc::new(signing);
+    let app = |app: AppConfig| {
+        let AppConfig { name, origin, token, audiences } = app;
+        Arc::new(App { name: name.into(), origin, token, audiences })
+    };
+    let apps: Vec<_> = config.apps.into_iter().map(app).collect();
+    let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
+    let oauth = OAuth {
+        clients: Clients::new(config.clients, &apps),
+        tokens: AccessTokens::new(Arc::clone(&signing)),
+        algs: algs.join(" "),
+        dpop: config.dpop,
+        access_token: config.access_token,
+        boot: Boot { id: boot, at: clock.now() },
+    };
     Ok(Holdfast {
-        apps: apps.map(Arc::new).collect(),
+        apps,
         operators: config.operators,
         policy: config.session,
         hint_name: config.cookie_name.hint(),
@@ -217,7 +230,9 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
         }),
         public_tls: config.public.tls.is_some(),
         keyring,
-        assertions,
+        assertions: Assertions::new(Arc::clone(&signing)),
+        signing,
+        oauth,
         store,
         turns: Turns::new(),
         clock,

@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     UnixTime,
     cookie::AuthenticCookie,
+    jose::Thumbprint,
     policy::{Requirements, SessionPolicy},
     session::{Activity, Binding, EndReason, Session, Standing},
 };
@@ -90,6 +91,12 @@ reasons! {
     AuthTooOld = "auth_too_old";
     /// The policy does not allow this request.
     PolicyDenied = "policy_denied";
+    /// The DPoP proof is not one for this request. Sign a new one.
+    InvalidDpopProof = "invalid_dpop_proof";
+    /// The DPoP proof needs the nonce in DPoP-Nonce. Sign a new one with it.
+    UseDpopNonce = "use_dpop_nonce";
+    /// The access token is not good here. Get a new one.
+    InvalidToken = "invalid_token";
 }
 
 impl fmt::Display for Reason {
@@ -149,6 +156,30 @@ pub fn judge_session(
         return verdict;
     }
     judge_requirements(session, requirements, now).unwrap_or(Verdict::ALLOW)
+}
+
+/// Judges the session that an access token names, and what the caller demands of it, before the proof is judged: is it
+/// alive, and is the token's key still its key? The proof that comes with the request is as fresh as one can be.
+pub fn judge_token_session(
+    key: &Thumbprint,
+    session: &Session,
+    activity: Activity,
+    requirements: &Requirements,
+    policy: &SessionPolicy,
+    now: UnixTime,
+) -> Verdict {
+    match session.standing(activity, policy, now) {
+        Standing::Ended(ended) => return Verdict::deny(reason_of_end(ended.reason)),
+        Standing::BindingOverdue => return Verdict::deny(Reason::BindingOverdue),
+        Standing::Active => {}
+    }
+    let record = session.record();
+    let is_its_key = record.binding.as_ref().is_some_and(|binding| binding.key.thumbprint() == *key);
+    if record.grant.is_none() || !is_its_key {
+        return Verdict::deny(Reason::InvalidToken);
+    }
+    let requirements = Requirements { max_proof_age: None, ..*requirements };
+    judge_requirements(session, &requirements, now).unwrap_or(Verdict::ALLOW)
 }
 
 /// The current generation and, for a short while, the one before it. `None` if the cookie is one of them.

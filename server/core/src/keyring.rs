@@ -32,9 +32,9 @@ impl RootKey {
         Some(Self(bytes))
     }
 
-    /// 32 bytes to make the key of signed assertions of; `attempt` counts from 0, for curves that refuse some.
-    pub fn assertion_seed(&self, attempt: u8) -> Zeroizing<[u8; 32]> {
-        self.derive(&format!("assertion key {attempt}"))
+    /// What the keys that sign tokens and assertions are made of.
+    pub fn signing_root(&self) -> SigningRoot {
+        SigningRoot(Self(self.derive("signing root")))
     }
 
     fn derive<const N: usize>(&self, purpose: &str) -> Zeroizing<[u8; N]> {
@@ -43,6 +43,22 @@ impl RootKey {
             .expand(purpose.as_bytes(), key.as_mut());
         debug_assert!(expanded.is_ok(), "HKDF-SHA-256 expands to 32 bytes and fewer");
         key
+    }
+}
+
+/// A key from which signing keys are derived, a new one for each period.
+pub struct SigningRoot(RootKey);
+
+impl SigningRoot {
+    /// 32 bytes to make a signing key of; `attempt` counts from 0, for curves that refuse some.
+    pub fn seed(&self, period: u64, attempt: u8) -> Zeroizing<[u8; 32]> {
+        self.0.derive(&format!("signing key {period} {attempt}"))
+    }
+}
+
+impl fmt::Debug for SigningRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningRoot(…)")
     }
 }
 

@@ -29,7 +29,7 @@ mod verified;
 
 pub use duration::{DurationError, parse_duration};
 pub use id::SessionId;
-pub use keyring::{Keyring, RootKey};
+pub use keyring::{Keyring, RootKey, SigningRoot};
 pub use level::{Level, Method};
 pub use origin::Origin;
 pub use rejection::Rejection;

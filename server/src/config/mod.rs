@@ -1,5 +1,6 @@
 //! The configuration: parsed once into values that need no more checking.
 
+mod oauth;
 mod problem;
 mod reader;
 mod source;
@@ -10,9 +11,11 @@ use std::{
     time::Duration,
 };
 
-use holdfast_core::{Origin, dbsc::CookieName, jose::Algorithm, policy::SessionPolicy};
+use holdfast_core::{Origin, dbsc::CookieName, dpop::DpopPolicy, jose::Algorithm, policy::SessionPolicy};
 use ipnet::IpNet;
 
+pub use oauth::ClientConfig;
+pub(crate) use oauth::is_scope_token;
 pub use problem::{Problem, Problems};
 use reader::Reader;
 
@@ -37,6 +40,12 @@ pub struct Config {
     pub clear_site_data: bool,
     /// The algorithms offered to browsers, in order of preference.
     pub algorithms: Vec<Algorithm>,
+    /// How DPoP proofs are judged.
+    pub dpop: DpopPolicy,
+    /// How long an access token lives.
+    pub access_token: Duration,
+    /// The OAuth clients.
+    pub clients: Vec<ClientConfig>,
     /// Who may ask as a gateway; nobody if absent.
     pub gateways: Option<GatewayConfig>,
     /// Where sessions are kept.
@@ -76,6 +85,8 @@ pub struct AppConfig {
     pub origin: Origin,
     /// The hash of its API token.
     pub token: TokenHash,
+    /// What else an access token may call it in `aud`, beside its origin.
+    pub audiences: Vec<String>,
 }
 
 /// Who may ask as a gateway.
@@ -159,6 +170,10 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     }
     let (session, cookie_name, clear_site_data) = read_session(root.section("session"));
     let algorithms = read_dbsc(root.section("dbsc"));
+    let dpop = oauth::read_dpop(root.section("dpop"));
+    let access_token = oauth::read_oauth(root.section("oauth"));
+    let clients = root.sections("clients", oauth::read_client);
+    let clients = oauth::place_clients(&mut root, clients, &apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
@@ -177,6 +192,9 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         cookie_name,
         clear_site_data,
         algorithms,
+        dpop,
+        access_token,
+        clients,
         gateways: match gateways {
             Some(gateways) => Some(gateways?),
             None => None,
@@ -225,8 +243,9 @@ fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
     }
     let origin = section.require("origin", "\"https://shop.example\"");
     let token = section.require("token_sha256", "the line that `holdfast new-token` prints");
+    let audiences = section.take_or("audiences", Vec::new());
     section.finish();
-    Some(AppConfig { name: name?, origin: origin?, token: token? })
+    Some(AppConfig { name: name?, origin: origin?, token: token?, audiences })
 }
 
 fn is_app_name(name: &str) -> bool {
@@ -337,13 +356,7 @@ fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {
     if algorithms.is_empty() || algorithms.iter().any(|algorithm| !Algorithm::DBSC.contains(algorithm)) {
         section.problem("algorithms", "browsers sign with \"ES256\" and \"RS256\"; name at least one");
     }
-    if algorithms
-        .iter()
-        .enumerate()
-        .any(|(index, algorithm)| algorithms.iter().take(index).any(|a| a == algorithm))
-    {
-        section.problem("algorithms", "name each algorithm once");
-    }
+    oauth::refuse_twice(&mut section, "algorithms", &algorithms);
     section.finish();
     algorithms
 }

@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     error::Trouble,
     extract::{
+        authorization::Authorization,
         cookies::{self, Credential},
         fetch::{FetchMetadata, only},
     },
@@ -69,6 +70,8 @@ impl Demo {
             method,
             target: Some(target),
             credential,
+            authorization: Authorization::None,
+            proofs: Vec::new(),
             hint: cookies::has(texts(headers, "cookie"), &self.house.hint_name),
             fetch: FetchMetadata::read(|name| only(texts(headers, name))),
             requirements: Requirements::default(),

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     checks::{Question, assertion, check as decide},
     context::Context,
+    dpop,
     extract::{
-        AppPermit, Json, cookies,
+        AppPermit, Json,
+        authorization::Authorization,
+        cookies,
         fetch::{FetchMetadata, only},
     },
     house::Holdfast,
@@ -43,6 +46,8 @@ pub(crate) async fn check(
         method: &input.method,
         target: app.origin.path_of(&input.url),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
+        authorization: Authorization::read(values("authorization")),
+        proofs: values(dpop::PROOF).collect(),
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| only(values(name))),
         requirements: input.require.accept()?,
@@ -65,9 +70,13 @@ pub(crate) async fn check(
     let mut response_headers: Vec<(&str, String)> = Vec::new();
     if !allowed {
         response_headers.push(("Cache-Control", "no-store".to_owned()));
+        let challenge = answer.challenge.as_ref().and_then(|value| value.to_str().ok());
+        response_headers.extend(challenge.map(|value| ("WWW-Authenticate", value.to_owned())));
         response_headers.extend(answer.location.map(|location| ("Location", location)));
         response_headers.extend(answer.set_cookie.map(|cookie| ("Set-Cookie", cookie)));
     }
+    let nonce = answer.nonce.as_ref().and_then(|value| value.to_str().ok());
+    response_headers.extend(nonce.map(|value| ("DPoP-Nonce", value.to_owned())));
     let reason = answer.verdict.reason.as_str();
     let body = Output {
         decision: answer.verdict.decision.as_str(),

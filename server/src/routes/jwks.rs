@@ -1,4 +1,4 @@
-//! `GET /_holdfast/jwks`: the keys that assertions are signed with (RFC 7517 §5).
+//! `GET /_holdfast/jwks`: the keys that access tokens and assertions are signed with (RFC 7517 §5).
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use axum::{
 };
 use http::{HeaderValue, header};
 
-use crate::house::Holdfast;
+use crate::{context::Context, house::Holdfast, respond::Problem};
 
 /// The same on both listeners.
-pub(crate) async fn jwks(State(house): State<Arc<Holdfast>>) -> Response {
+pub(crate) async fn jwks(State(house): State<Arc<Holdfast>>, context: Context) -> Result<Response, Problem> {
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))];
-    (json, house.assertions.jwks().to_owned()).into_response()
+    Ok((json, house.signing.at(context.now)?.jwks.clone()).into_response())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod jwks;
 pub(crate) mod logout;
+pub(crate) mod oauth;
 pub(crate) mod operations;
 pub(crate) mod own_session;
 pub(crate) mod refresh;

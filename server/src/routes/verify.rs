@@ -15,7 +15,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use crate::{
     checks::{Answer, Question, assertion, check},
     context::Context,
+    dpop,
     extract::{
+        authorization::Authorization,
         cookies,
         fetch::{FetchMetadata, only},
         gateway::{Gateway, GatewayRequest, REASON_HEADER},
@@ -86,6 +88,8 @@ async fn verify(
         method: request.method,
         target: Some(target),
         credential: cookies::credential(values("cookie"), &house.cookie_name),
+        authorization: Authorization::read(values("authorization")),
+        proofs: values(dpop::PROOF).collect(),
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| only(values(name))),
         requirements: Requirements::default(),
@@ -98,7 +102,7 @@ async fn verify(
         (Decision::Allow, Some(found)) => {
             let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
             let assertion = wanted.then(|| assertion(house, &question, found, context)).flatten();
-            allow(found, assertion)
+            allow(found, assertion, answer.nonce)
         }
         _ => refuse(answer, redirects),
     })
@@ -106,7 +110,11 @@ async fn verify(
 
 /// 200 with the identity headers, each of them always there: a gateway that copies a missing header would keep what the
 /// client sent under that name.
-fn allow(found: &holdfast_store::Found, assertion: Option<HeaderValue>) -> Response {
+fn allow(
+    found: &holdfast_store::Found,
+    assertion: Option<HeaderValue>,
+    nonce: Option<HeaderValue>,
+) -> Response {
     let record = found.session.record();
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
@@ -117,6 +125,7 @@ fn allow(found: &holdfast_store::Found, assertion: Option<HeaderValue>) -> Respo
     headers.insert(SESSION, header_value(record.id.to_string()));
     headers.insert(BINDING, HeaderValue::from_static(found.session.level().as_str()));
     headers.insert(ASSERTION, assertion.unwrap_or(HeaderValue::from_static("")));
+    headers.extend(nonce.map(|nonce| (dpop::NONCE, nonce)));
     response.extensions_mut().insert(Code(Reason::Ok.as_str()));
     response
 }
@@ -138,6 +147,8 @@ fn refuse(answer: Answer, redirects: Redirects) -> Response {
         };
         extra.push((name, header_value(location)));
     }
+    extra.extend(answer.challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+    extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
     extra.extend([USER, SESSION, BINDING, ASSERTION].map(|name| (name, HeaderValue::from_static(""))));
     Problem::new(status, reason.as_str(), reason.says()).with_all(extra).into_response()

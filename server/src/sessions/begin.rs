@@ -23,19 +23,30 @@ pub(crate) struct Begun {
     pub(crate) response_headers: Vec<(&'static str, String)>,
 }
 
-/// Begins a session for a user whom the app has just authenticated. The session of `previous`, the cookie that came with
-/// the login, ends once the new one is there, so that trouble in between logs nobody out.
+/// Begins a session for a user whom the app has just authenticated, in a browser.
 pub(crate) async fn begin(
     house: &Holdfast,
     login: Login,
     previous: Option<&str>,
     context: &Context,
 ) -> Result<Begun, Trouble> {
+    let session = open(house, login, previous, context).await?;
+    announce(house, session, context.now)
+}
+
+/// Begins a session. That of `previous`, the cookie that came with the login, ends once the new one is there, so that
+/// trouble in between logs nobody out.
+pub(crate) async fn open(
+    house: &Holdfast,
+    login: Login,
+    previous: Option<&str>,
+    context: &Context,
+) -> Result<Arc<Session>, Trouble> {
     let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
     let session = create(house, first).await?.ok_or(Trouble::Contention)?;
     house.record_of(EventName::SessionCreated, &session, context, Event::default());
     match make_room(house, &session, previous, context).await {
-        Ok(()) => announce(house, session, context.now),
+        Ok(()) => Ok(session),
         Err(trouble) => {
             // Nobody will hold this session's cookie. If the store cannot take its end either, the idle limit does.
             let _ = end(house, session.record().id, EndReason::Revoked, context).await;

@@ -94,6 +94,10 @@ event_names! {
     StoreDamaged = "store.damaged";
     /// The store did not answer.
     StoreUnavailable = "store.unavailable";
+    /// A code or refresh token came a second time, and its session was ended.
+    TokenReused = "token.reused";
+    /// A refresh token came with another key than the one it is bound to.
+    TokenStolen = "token.stolen";
 }
 
 /// An event. What is not known stays out as `null`; what is secret has no place here.

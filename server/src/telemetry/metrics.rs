@@ -188,10 +188,13 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
         | Reason::CookieSuperseded
         | Reason::DuplicateCookie
         | Reason::IdleExpired
+        | Reason::InvalidDpopProof
+        | Reason::InvalidToken
         | Reason::NoCredential
         | Reason::PolicyDenied
         | Reason::SessionEnded
-        | Reason::SessionUnknown => &[Decision::Deny],
+        | Reason::SessionUnknown
+        | Reason::UseDpopNonce => &[Decision::Deny],
     }
 }
 

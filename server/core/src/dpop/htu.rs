@@ -41,25 +41,21 @@ impl TargetUri {
 
 /// RFC 3986 §6.2.2.1, §6.2.3: a host in lower case, and no port where it is the scheme's own.
 fn push_authority(out: &mut String, authority: &str, default_port: u16) -> Option<()> {
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, after)) => {
-            let address: Ipv6Addr = address.parse().ok()?;
-            out.push_str(&format!("[{address}]"));
-            let port = if after.is_empty() { None } else { Some(after.strip_prefix(':')?) };
-            ("", port)
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    if !authority.starts_with('[') {
+    let port = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, after) = rest.split_once(']')?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        out.push_str(&format!("[{address}]"));
+        if after.is_empty() { None } else { Some(after.strip_prefix(':')?) }
+    } else {
+        let (host, port) =
+            authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
         // A registered name, always in its ASCII form: a percent sign would be a second spelling of the same name.
         if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
             return None;
         }
         out.push_str(&host.to_ascii_lowercase());
-    }
+        port
+    };
     match port {
         None | Some("") => {}
         Some(port) => {
@@ -258,6 +254,9 @@ mod tests {
             "https://api.test:65536/",
             "https://api.test:1:2/",
             "https://[::1/",
+            "https://[/",
+            "https://[api.test/",
+            "https://[api.test:443/v1/r",
             "https://[::1]x/",
             "https://[v1.x]/",
             "https://::1/",

@@ -159,6 +159,17 @@ impl Session {
         if was_just_taken { Ok(Exchange::Repeated) } else { Err(Rule::G10.into()) }
     }
 
+    /// Whether a refresh token would be taken from its owner at `now`.
+    pub fn would_take(&self, token: &AuthenticRefreshToken, now: UnixTime) -> bool {
+        let record = self.record();
+        let Some(GrantState::Running { token_hash }) = record.grant.as_ref().map(|grant| &grant.state) else {
+            return false;
+        };
+        let taken_at = record.binding.as_ref().map_or(UnixTime::EPOCH, |binding| binding.last_proof_at);
+        record.ended.is_none()
+            && (token.is(token_hash) || token.is_before(token_hash) && now < taken_at.after(REUSE_GRACE))
+    }
+
     /// The grant, if there is one, the session lives, and the client is the one it was made for.
     fn grant_of(&self, client_id: &str) -> Result<&Grant, Rejection> {
         let record = self.record();

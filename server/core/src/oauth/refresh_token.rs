@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{Keyring, SessionId, keyring::KeySet, seal, secret::SecretText};
 
 /// The secret of a refresh token.
+#[derive(Clone)]
 pub struct RefreshToken {
     session: SessionId,
     generation: u32,

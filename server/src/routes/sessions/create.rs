@@ -7,13 +7,16 @@ use holdfast_core::session::{Client, Login};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{AuthInput, begun_answer};
+use super::{
+    AuthInput, begun_answer,
+    grant::{GrantInput, code_answer},
+};
 use crate::{
     context::Context,
     extract::{AppPermit, Json},
-    house::Holdfast,
+    house::{App, Holdfast},
     respond::Problem,
-    sessions::begin,
+    sessions::{begin, open},
 };
 
 /// Begins the new session, and ends the one that the browser had.
@@ -24,19 +27,47 @@ pub(crate) async fn create(
     Json(input): Json<Input>,
 ) -> Result<Response, Problem> {
     let previous = input.previous_cookie.clone();
-    let login = input.accept(&app.name)?;
-    let begun = begin(&house, login, previous.as_deref(), &context).await?;
-    Ok(begun_answer(&house, &begun, context.now))
+    let (kind, login) = input.accept(&house, &app)?;
+    match kind {
+        Kind::Browser => {
+            let begun = begin(&house, login, previous.as_deref(), &context).await?;
+            Ok(begun_answer(&house, &begun, context.now))
+        }
+        Kind::OAuth => {
+            let session = open(&house, login, None, &context).await?;
+            Ok(code_answer(&house, &session, context.now))
+        }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
+    #[serde(default)]
+    kind: Kind,
     user: Box<str>,
     auth: Option<AuthInput>,
     client: Option<ClientInput>,
     attributes: Option<Box<RawValue>>,
     previous_cookie: Option<Box<str>>,
+    client_id: Option<Box<str>>,
+    redirect_uri: Option<Box<str>>,
+    scope: Option<Box<str>>,
+    audience: Option<Box<str>>,
+    code_challenge: Option<Box<str>>,
+    code_challenge_method: Option<Box<str>>,
+    dpop_jkt: Option<Box<str>>,
+}
+
+/// For whom a session is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// A browser, which gets cookies.
+    #[default]
+    Browser,
+    /// An OAuth client, which gets a code.
+    OAuth,
 }
 
 #[derive(Deserialize)]
@@ -47,16 +78,34 @@ struct ClientInput {
 }
 
 impl Input {
-    fn accept(self, app: &Arc<str>) -> Result<Login, Problem> {
+    fn accept(self, house: &Holdfast, app: &App) -> Result<(Kind, Login), Problem> {
         refuse_bad_user(&self.user)?;
-        Ok(Login {
-            app: Arc::clone(app),
+        let asked = GrantInput {
+            client_id: self.client_id,
+            redirect_uri: self.redirect_uri,
+            scope: self.scope,
+            audience: self.audience,
+            code_challenge: self.code_challenge,
+            code_challenge_method: self.code_challenge_method,
+            dpop_jkt: self.dpop_jkt,
+        };
+        let grant = match self.kind {
+            Kind::Browser => asked.refuse().map(|()| None)?,
+            Kind::OAuth if self.previous_cookie.is_some() => {
+                let detail = "previous_cookie is for browsers; an OAuth client has no cookie";
+                return Err(Problem::bad_request("bad_request", detail));
+            }
+            Kind::OAuth => Some(asked.accept(house, app)?),
+        };
+        let login = Login {
+            app: Arc::clone(&app.name),
             user: self.user,
             auth: self.auth.map(AuthInput::accept).transpose()?,
             client: self.client.map(ClientInput::accept).transpose()?,
             attributes: self.attributes.as_deref().map(accept_attributes).transpose()?,
-            grant: None,
-        })
+            grant,
+        };
+        Ok((self.kind, login))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod create;
 mod end;
+mod grant;
 mod list;
 mod read;
 mod regenerate;

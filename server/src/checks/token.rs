@@ -1,0 +1,105 @@
+//! Requests that come with an access token instead of a cookie.
+
+use holdfast_core::{
+    Rejection, Rule,
+    check::{Decision, Reason, Verdict, judge_token_session},
+    dpop::{BoundToken, Expected, NonceDemand, TargetUri},
+    oauth::UnverifiedAccessToken,
+};
+use holdfast_store::{Backend, Found};
+
+use super::{Judged, Question};
+use crate::{
+    context::Context,
+    dpop::{self, ErrorCode, Refused},
+    error::Trouble,
+    house::{App, Holdfast},
+    oauth::{Recognised, key_of},
+};
+
+/// Judges a bound token and the proof that comes with it, the cheapest question first, and whether the proof was seen
+/// before last.
+pub(super) async fn judge(
+    house: &Holdfast,
+    question: &Question<'_>,
+    target: &str,
+    text: &str,
+    context: &Context,
+) -> Result<Judged, Trouble> {
+    let proof = match dpop::read(house, question.proofs.iter().copied()) {
+        Ok(proof) => proof,
+        Err(refused) => return Ok(Judged::refused(refused, None)),
+    };
+    let refused = |rejection| Refused { rejection, key: Some(*proof.thumbprint()) };
+    let recognised = match house.oauth.tokens.recognise(house, question.app, text, context.now)? {
+        Ok(recognised) => recognised,
+        Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
+    };
+    let key = match key_of(&recognised.token) {
+        Ok(key) => *key,
+        Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
+    };
+    let Some(found) = session_of(house, &recognised).await? else {
+        return Ok(Judged::denied(Reason::SessionUnknown));
+    };
+    let requirements = &question.requirements;
+    let verdict =
+        judge_token_session(&key, &found.session, found.activity, requirements, &house.policy, context.now);
+    if verdict.decision != Decision::Allow {
+        return Ok(Judged { verdict, found: Some(found), ..Judged::denied(verdict.reason) });
+    }
+    let address = TargetUri::parse(&format!("{}{target}", question.app.origin));
+    let expected = Expected {
+        method: question.method,
+        target: address.as_ref(),
+        token: Some(BoundToken { hash: &recognised.hash, key: &key }),
+        nonce: demand(&recognised, &found),
+    };
+    Ok(match dpop::take(house, proof, &expected, context).await? {
+        Ok(proof) => Judged {
+            verdict,
+            found: Some(found),
+            confirms: proof.get().nonce_is_worn.is_some(),
+            nonce: dpop::next_nonce(house, proof.get(), context.now),
+            refused: None,
+        },
+        Err(refused) => Judged::refused(refused, Some(found)),
+    })
+}
+
+/// What is wrong with a token that came as a bearer token, if it is one that this server knows.
+pub(super) fn bearer_refusal(house: &Holdfast, text: &str) -> Option<Refused> {
+    let unverified = UnverifiedAccessToken::parse(text).ok()?;
+    // T-09 · RFC 9449 §7.2: a bound token that is taken without its key is a bearer token after all.
+    let rejection = Rejection::of(Rule::T09);
+    house.oauth.tokens.knows(house, unverified.issuer()).then_some(Refused { rejection, key: None })
+}
+
+/// The verdict of a refusal.
+pub(super) fn verdict_of(refused: &Refused) -> Verdict {
+    Verdict::deny(match ErrorCode::of(refused.rejection.rule) {
+        ErrorCode::InvalidDpopProof => Reason::InvalidDpopProof,
+        ErrorCode::InvalidToken => Reason::InvalidToken,
+        ErrorCode::UseDpopNonce => Reason::UseDpopNonce,
+    })
+}
+
+/// The session that a token names. It belongs to the app that issued the token; where the token is good, its audience
+/// says.
+async fn session_of(house: &Holdfast, recognised: &Recognised) -> Result<Option<Found>, Trouble> {
+    let Some(id) = recognised.token.session else { return Ok(None) };
+    let issued_by = |app: &App| app.origin.as_str() == &*recognised.token.issuer;
+    let found = house.store.load(id).await?;
+    Ok(found.filter(|found| house.app_named(&found.session.record().app).is_some_and(|app| issued_by(app))))
+}
+
+/// Who has shown a nonce goes on doing so; and what an earlier run has issued may come with a proof that it has seen.
+fn demand(recognised: &Recognised, found: &Found) -> NonceDemand {
+    if found.activity.confirmed_at.is_some() {
+        NonceDemand::Yes
+    } else if recognised.is_of_this_run {
+        NonceDemand::No
+    } else {
+        NonceDemand::UnlessYounger
+    }
+}

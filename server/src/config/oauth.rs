@@ -1,0 +1,168 @@
+//! `[dpop]`, `[oauth]` and `[[clients]]`.
+
+use std::time::Duration;
+
+use holdfast_core::{dpop::DpopPolicy, jose::Algorithm};
+
+use super::{AppConfig, reader::Reader};
+use crate::token::TokenHash;
+
+/// An OAuth client.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Its name.
+    pub client_id: String,
+    /// The app whose users it acts for.
+    pub app: String,
+    /// The hash of its secret; a public client has none.
+    pub secret: Option<TokenHash>,
+    /// Where codes may be sent, compared as they stand.
+    pub redirect_uris: Vec<String>,
+    /// What it may be granted.
+    pub scopes: Vec<String>,
+    /// Where its access tokens may be good; the app's origin alone if there are none.
+    pub audiences: Vec<String>,
+}
+
+/// A client as it is written, before its app is known.
+pub(super) struct WrittenClient {
+    app: Option<String>,
+    client: ClientConfig,
+}
+
+pub(super) fn read_dpop(mut section: Reader<'_>) -> DpopPolicy {
+    let default = DpopPolicy::default();
+    let nonce = section.take::<String>("nonce");
+    let policy = DpopPolicy {
+        algorithms: section.take_or("algorithms", default.algorithms),
+        max_age: section.take_or("max_age", default.max_age),
+        skew: section.take_or("skew", default.skew),
+        nonce_life: section.take_or("nonce_life", default.nonce_life),
+        always_nonce: nonce.as_deref() == Some("always"),
+    };
+    if !matches!(nonce.as_deref(), None | Some("always" | "when_needed")) {
+        section.problem("nonce", "write \"when_needed\", or \"always\"");
+    }
+    if policy.algorithms.is_empty() {
+        section.problem("algorithms", "name at least one of \"ES256\", \"EdDSA\", \"PS256\" and \"RS256\"");
+    }
+    refuse_twice(&mut section, "algorithms", &policy.algorithms);
+    let spans = [
+        ("max_age", policy.max_age, Duration::from_secs(1), Duration::from_secs(300)),
+        ("skew", policy.skew, Duration::ZERO, Duration::from_secs(60)),
+        ("nonce_life", policy.nonce_life, Duration::from_secs(10), Duration::from_secs(3600)),
+    ];
+    for (key, span, least, most) in spans {
+        if !(least..=most).contains(&span) {
+            section.problem(
+                key,
+                format!("this is between \"{}s\" and \"{}s\"", least.as_secs(), most.as_secs()),
+            );
+        }
+    }
+    section.finish();
+    policy
+}
+
+/// How long an access token lives.
+pub(super) fn read_oauth(mut section: Reader<'_>) -> Duration {
+    let life = section.take_or("access_token", ACCESS_TOKEN);
+    if !(Duration::from_secs(10)..=LONGEST_ACCESS_TOKEN).contains(&life) {
+        section
+            .problem("access_token", "this is between \"10s\" and \"15m\"; whoever needs longer refreshes");
+    }
+    section.finish();
+    life
+}
+
+pub(super) fn read_client(mut section: Reader<'_>) -> Option<WrittenClient> {
+    let client_id: Option<String> = section.require("client_id", "\"shop-cli\"");
+    let app = section.take("app");
+    let secret = section.take("secret_sha256");
+    let redirect_uris: Option<Vec<String>> =
+        section.require("redirect_uris", "[\"http://127.0.0.1/callback\"]");
+    let scopes: Vec<String> = section.take_or("scopes", Vec::new());
+    let audiences: Vec<String> = section.take_or("audiences", Vec::new());
+    // RFC 6749 Appendix A.1, and no space or colon, which HTTP Basic and logs would read as something else.
+    let is_id =
+        |id: &str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    if client_id.as_deref().is_some_and(|id| !is_id(id)) {
+        section.problem("client_id", "a client id is 1 to 128 printable characters without space and colon");
+    }
+    if redirect_uris.as_ref().is_some_and(Vec::is_empty) {
+        section.problem("redirect_uris", "name at least one address to which codes may be sent");
+    }
+    let uris = redirect_uris.iter().flatten().chain(&audiences);
+    if uris
+        .clone()
+        .any(|uri| uri.contains('#') || !uri.contains(':') || !uri.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        section.problem(
+            "redirect_uris",
+            "redirect_uris and audiences are absolute URIs without a fragment, such as \"https://shop.example/cb\"",
+        );
+    }
+    if scopes.iter().any(|scope| !is_scope_token(scope)) {
+        section.problem("scopes", "a scope is a word of printable characters without quotes and backslash");
+    }
+    section.finish();
+    let client = ClientConfig {
+        client_id: client_id?,
+        app: String::new(),
+        secret,
+        redirect_uris: redirect_uris?,
+        scopes,
+        audiences,
+    };
+    Some(WrittenClient { app, client })
+}
+
+/// Finds each client's app.
+pub(super) fn place_clients(
+    root: &mut Reader<'_>,
+    written: Vec<WrittenClient>,
+    apps: &[AppConfig],
+) -> Vec<ClientConfig> {
+    let mut clients: Vec<ClientConfig> = Vec::with_capacity(written.len());
+    for WrittenClient { app, client } in written {
+        let id = &client.client_id;
+        if clients.iter().any(|other| other.client_id == *id) {
+            root.problem("clients", format!("two clients are named {id:?}; give each its own client_id"));
+        }
+        let app = match (app, apps) {
+            (Some(name), _) if apps.iter().any(|app| app.name == name) => name,
+            (Some(name), _) => {
+                root.problem("clients", format!("{id:?} names the app {name:?}, which is not configured"));
+                continue;
+            }
+            (None, [only]) => only.name.clone(),
+            (None, _) => {
+                root.problem(
+                    "clients",
+                    format!("{id:?} must name its app, as there are several: app = \"…\""),
+                );
+                continue;
+            }
+        };
+        clients.push(ClientConfig { app, ..client });
+    }
+    clients
+}
+
+/// A word of `scope` (RFC 6749 §3.3).
+pub(crate) fn is_scope_token(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+pub(super) fn refuse_twice(section: &mut Reader<'_>, key: &str, algorithms: &[Algorithm]) {
+    let twice = algorithms
+        .iter()
+        .enumerate()
+        .any(|(index, algorithm)| algorithms.iter().take(index).any(|a| a == algorithm));
+    if twice {
+        section.problem(key, "name each algorithm once");
+    }
+}
+
+const ACCESS_TOKEN: Duration = Duration::from_secs(600);
+const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(900);

@@ -1,0 +1,130 @@
+//! DPoP at the edge: proofs that are taken, and the challenges that say why one was not.
+
+use holdfast_core::{
+    Rejection, Rule, UnixTime, Verified,
+    dpop::{Expected, Proof, UnverifiedProof, issue_nonce},
+    jose::Thumbprint,
+};
+use holdfast_store::{Backend, Memory};
+use http::{HeaderName, HeaderValue};
+
+use crate::{context::Context, error::Trouble, house::Holdfast, respond::header_value};
+
+/// Where proofs are.
+pub(crate) const PROOF: &str = "dpop";
+
+/// Where nonces are given.
+pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// A proof that was not taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) rejection: Rejection,
+    /// The key that it named, if it came to that: the one to bind a nonce to.
+    pub(crate) key: Option<Thumbprint>,
+}
+
+/// The error code of a refusal (RFC 9449 §12.2, RFC 6750 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    InvalidDpopProof,
+    InvalidToken,
+    UseDpopNonce,
+}
+
+impl ErrorCode {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::InvalidToken => "invalid_token",
+            Self::UseDpopNonce => "use_dpop_nonce",
+        }
+    }
+
+    /// What breaking a rule means to an OAuth client.
+    pub(crate) const fn of(rule: Rule) -> Self {
+        if matches!(rule, Rule::P15 | Rule::P17 | Rule::P18 | Rule::P22) {
+            Self::UseDpopNonce
+        } else if matches!(
+            rule,
+            Rule::P20
+                | Rule::T01
+                | Rule::T02
+                | Rule::T03
+                | Rule::T04
+                | Rule::T05
+                | Rule::T06
+                | Rule::T07
+                | Rule::T08
+                | Rule::T09
+        ) {
+            Self::InvalidToken
+        } else {
+            Self::InvalidDpopProof
+        }
+    }
+}
+
+/// Reads the proof of a request.
+pub(crate) fn read<'a>(
+    house: &Holdfast,
+    fields: impl Iterator<Item = &'a str>,
+) -> Result<UnverifiedProof<'a>, Refused> {
+    UnverifiedProof::parse(fields, &house.oauth.dpop.algorithms)
+        .map_err(|rejection| Refused { rejection, key: None })
+}
+
+/// Judges a proof, and remembers it so that it is taken once.
+pub(crate) async fn take(
+    house: &Holdfast,
+    proof: UnverifiedProof<'_>,
+    expected: &Expected<'_>,
+    context: &Context,
+) -> Result<Result<Verified<Proof>, Refused>, Trouble> {
+    let key = Some(*proof.thumbprint());
+    let oauth = &house.oauth;
+    let verified = match proof.verify(expected, &house.keyring, &oauth.boot, &oauth.dpop, context.now) {
+        Ok(verified) => verified,
+        Err(rejection) => return Ok(Err(Refused { rejection, key })),
+    };
+    // P-23 · RFC 9449 §4.3 number 11, §11.1: last, so that a proof which fails uses up nothing.
+    let Proof { id, remember_until, .. } = verified.get();
+    Ok(match house.store.remember(*id, *remember_until, context.now).await? {
+        Memory::First => Ok(verified),
+        Memory::Seen => Err(Refused { rejection: Rule::P23.into(), key }),
+    })
+}
+
+/// A fresh nonce, bound to the key if it is known.
+pub(crate) fn nonce(house: &Holdfast, key: Option<&Thumbprint>, now: UnixTime) -> HeaderValue {
+    header_value(issue_nonce(&house.keyring, &house.oauth.boot, key, now))
+}
+
+/// A new nonce for a client whose own is in the second half of its life (RFC 9449 §8.2).
+pub(crate) fn next_nonce(house: &Holdfast, proof: &Proof, now: UnixTime) -> Option<HeaderValue> {
+    (proof.nonce_is_worn == Some(true)).then(|| nonce(house, Some(&proof.thumbprint), now))
+}
+
+/// The one challenge of a request that came without anything to judge (RFC 9449 §7.1).
+pub(crate) fn bare_challenge(house: &Holdfast) -> HeaderValue {
+    header_value(format!("DPoP algs=\"{}\"", house.oauth.algs))
+}
+
+/// The one challenge of a request that was refused. `says` is a text of ours; nothing a client sent stands in it.
+pub(crate) fn challenge(house: &Holdfast, error: &str, says: &str) -> HeaderValue {
+    let says: String = says.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\')).collect();
+    header_value(format!(
+        "DPoP error=\"{error}\", error_description=\"{says}\", algs=\"{}\"",
+        house.oauth.algs
+    ))
+}
+
+/// What the one who broke a rule is told of it.
+pub(crate) const fn description_of(rule: Rule) -> &'static str {
+    match ErrorCode::of(rule) {
+        ErrorCode::UseDpopNonce => "sign a new proof with the nonce in DPoP-Nonce",
+        _ if matches!(rule, Rule::P20) => "Invalid DPoP key binding",
+        _ if matches!(rule, Rule::T09) => "use the DPoP scheme",
+        ErrorCode::InvalidDpopProof | ErrorCode::InvalidToken => rule.says(),
+    }
+}

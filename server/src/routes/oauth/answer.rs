@@ -1,0 +1,116 @@
+//! Answers of OAuth endpoints (RFC 6749 §5).
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use holdfast_core::{Rejection, Rule, session::Session};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    dpop::{self, ErrorCode, Refused},
+    error::Trouble,
+    house::Holdfast,
+    respond::{Code, Problem, json},
+    routes::refresh::report_rejection,
+    telemetry::EventName,
+};
+
+/// Why an OAuth endpoint gave nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A code of RFC 6749 §5.2, and what would be right.
+    Error(&'static str, &'static str),
+    /// Nobody whom we know (RFC 6749 §5.2); with whether it was said by HTTP Basic.
+    UnknownClient(bool),
+    /// The proof was not taken.
+    Proof(Refused, Option<Arc<Session>>),
+    /// The code or token was not taken.
+    Grant(Rejection, Option<Arc<Session>>),
+    /// Our own trouble.
+    Trouble(Trouble),
+}
+
+impl Failure {
+    /// Tells audit and metrics of it.
+    pub(super) fn report(&self, house: &Holdfast, endpoint: &str, context: &Context) {
+        let (name, rule, session) = match self {
+            Self::Proof(refused, session) => (EventName::ProofRejected, refused.rejection.rule, session),
+            Self::Grant(rejection, session) => (event_of(rejection.rule), rejection.rule, session),
+            Self::Error(..) | Self::UnknownClient(_) | Self::Trouble(_) => return,
+        };
+        report_rejection(house, name, rule, session.as_deref(), endpoint, context);
+    }
+
+    /// The answer.
+    pub(super) fn answer(self, house: &Holdfast, context: &Context) -> Response {
+        match self {
+            Self::Error(code, says) => error(StatusCode::BAD_REQUEST, code, says, []),
+            Self::UnknownClient(by_basic) => {
+                let says = "the client is not known, or its secret is another one";
+                let basic = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"holdfast\""));
+                error(StatusCode::UNAUTHORIZED, "invalid_client", says, by_basic.then_some(basic))
+            }
+            Self::Proof(refused, _) => {
+                let rule = refused.rejection.rule;
+                let code = ErrorCode::of(rule);
+                let nonce = (code == ErrorCode::UseDpopNonce)
+                    .then(|| (dpop::NONCE, dpop::nonce(house, refused.key.as_ref(), context.now)));
+                error(StatusCode::BAD_REQUEST, code.as_str(), dpop::description_of(rule), nonce)
+            }
+            Self::Grant(rejection, _) => {
+                error(StatusCode::BAD_REQUEST, "invalid_grant", rejection.rule.says(), [])
+            }
+            Self::Trouble(trouble) => Problem::from(trouble).into_response(),
+        }
+    }
+}
+
+/// A token that comes from somebody who should not have it is a theft, and said to be one.
+const fn event_of(rule: Rule) -> EventName {
+    if matches!(rule, Rule::G09) {
+        EventName::TokenStolen
+    } else if matches!(rule, Rule::G03 | Rule::G10) {
+        EventName::TokenReused
+    } else {
+        EventName::ProofRejected
+    }
+}
+
+/// An answer that nobody may keep (RFC 6749 §5.1).
+pub(super) fn success(body: &impl Serialize) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn error(
+    status: StatusCode,
+    code: &'static str,
+    says: &str,
+    headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+) -> Response {
+    let mut response = json(status, &Error { error: code, error_description: says });
+    response.headers_mut().extend::<HeaderMap>(headers.into_iter().collect());
+    response.extensions_mut().insert(Code(code));
+    response
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    error: &'a str,
+    error_description: &'a str,
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<holdfast_store::Unavailable> for Failure {
+    fn from(unavailable: holdfast_store::Unavailable) -> Self {
+        Self::Trouble(unavailable.into())
+    }
+}

@@ -1,0 +1,69 @@
+//! The forms of OAuth endpoints (RFC 6749 §3.2).
+
+use axum::body::{Body, to_bytes};
+use http::{HeaderMap, Request, header};
+
+use super::answer::Failure;
+use crate::oauth::{Client, Clients, Presented};
+
+/// The parameters of a request, each of them once.
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads a body of at most 64 KiB.
+    pub(super) async fn read(request: Request<Body>) -> Result<(HeaderMap, Self), Failure> {
+        let (parts, body) = request.into_parts();
+        let kind =
+            parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(invalid("send Content-Type: application/x-www-form-urlencoded"));
+        }
+        let bytes = to_bytes(body, MAX_BYTES)
+            .await
+            .map_err(|_| invalid("the form is larger than 64 KiB, or it broke off"))?;
+        Self::parse(&bytes).map(|form| (parts.headers, form))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(bytes) {
+            // RFC 6749 §3.2: a parameter without a value is as one that was not sent.
+            if value.is_empty() {
+                continue;
+            }
+            if parameters.iter().any(|(other, _)| *other == name) {
+                return Err(invalid("the form has a parameter twice"));
+            }
+            if parameters.len() == MOST_PARAMETERS {
+                return Err(invalid("the form has more parameters than any request needs"));
+            }
+            parameters.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(parameters))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The client that sent the form.
+    pub(super) fn client<'a>(
+        &self,
+        headers: &HeaderMap,
+        clients: &'a Clients,
+    ) -> Result<&'a Client, Failure> {
+        let presented = Presented::read(headers, self.get("client_id"), self.get("client_secret"));
+        let by_basic = headers.contains_key(header::AUTHORIZATION);
+        let presented = presented.map_err(|_| Failure::UnknownClient(by_basic))?;
+        clients.authenticate(&presented).ok_or(Failure::UnknownClient(presented.by_basic))
+    }
+}
+
+pub(super) const fn invalid(says: &'static str) -> Failure {
+    Failure::Error("invalid_request", says)
+}
+
+const MAX_BYTES: usize = 64 * 1024;
+
+const MOST_PARAMETERS: usize = 32;

@@ -1,0 +1,184 @@
+//! `POST /_holdfast/oauth/introspect`: is this token good, and for whom (RFC 7662, RFC 9449 §6.2)?
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use holdfast_core::{
+    SessionId,
+    oauth::AuthenticRefreshToken,
+    session::{Session, Standing},
+};
+use holdfast_store::{Backend, Found};
+use http::{HeaderMap, header};
+use serde::Serialize;
+
+use super::{
+    answer::{Failure, success},
+    form::{Form, invalid},
+};
+use crate::{
+    context::Context,
+    house::{App, Holdfast},
+    oauth::Client,
+    token::TokenHash,
+};
+
+/// Who asks about a token, or gives it back.
+pub(super) enum Caller<'a> {
+    /// The back end of an app, by its API token.
+    App(&'a App),
+    /// A client of one.
+    Client(&'a Client),
+}
+
+impl<'a> Caller<'a> {
+    /// An app by `Authorization: Bearer`, or a client in one of its ways.
+    pub(super) fn read(house: &'a Holdfast, headers: &HeaderMap, form: &Form) -> Result<Self, Failure> {
+        let field =
+            headers.get(header::AUTHORIZATION).and_then(|field| field.to_str().ok()).unwrap_or_default();
+        match field.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                let presented = TokenHash::of(token.trim_start_matches(' '));
+                let app = house
+                    .apps
+                    .iter()
+                    .fold(None, |found, app| app.token.matches(&presented).map(|_matches| &**app).or(found));
+                app.map(Self::App).ok_or(Failure::UnknownClient(false))
+            }
+            Some(_) | None => form.client(headers, &house.oauth.clients).map(Self::Client),
+        }
+    }
+
+    /// Whether a token of this session is any of the caller's business.
+    pub(super) fn may_see(&self, session: &Session) -> bool {
+        let record = session.record();
+        match self {
+            Self::App(app) => *record.app == *app.name,
+            Self::Client(client) => record.grant.as_ref().is_some_and(|grant| *grant.client_id == *client.id),
+        }
+    }
+}
+
+pub(crate) async fn introspect(
+    State(house): State<Arc<Holdfast>>,
+    context: Context,
+    request: Request,
+) -> Response {
+    match answer(&house, request, &context).await {
+        Ok(response) => response,
+        Err(failure) => failure.answer(&house, &context),
+    }
+}
+
+async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> Result<Response, Failure> {
+    let (headers, form) = Form::read(request).await?;
+    let caller = Caller::read(house, &headers, &form)?;
+    // RFC 7662 §2.1: a client without a secret is anybody, and anybody must not try tokens.
+    if matches!(&caller, Caller::Client(client) if !client.is_confidential()) {
+        return Err(Failure::UnknownClient(false));
+    }
+    let token = form.get("token").ok_or(invalid("token is missing"))?;
+    let found = session_of_token(house, token, context).await?;
+    let found = found.filter(|found| caller.may_see(&found.session));
+    let alive = found.filter(|found| {
+        matches!(house.standing(&found.session, found.activity, context.now), Standing::Active)
+    });
+    Ok(match alive.as_ref().and_then(|found| describe(house, &found.session, token, context)) {
+        Some(active) => success(&active),
+        None => success(&Inactive { active: false }),
+    })
+}
+
+/// The session that a token of ours names, whatever has become of either.
+pub(super) async fn session_of_token(
+    house: &Holdfast,
+    token: &str,
+    context: &Context,
+) -> Result<Option<Found>, Failure> {
+    let id = match AuthenticRefreshToken::open(&house.keyring, token) {
+        Some(token) => Some(token.session()),
+        None => session_of_access_token(house, token, context)?,
+    };
+    Ok(match id {
+        Some(id) => house.store.load(id).await?,
+        None => None,
+    })
+}
+
+fn session_of_access_token(
+    house: &Holdfast,
+    token: &str,
+    context: &Context,
+) -> Result<Option<SessionId>, Failure> {
+    Ok(house.oauth.tokens.of_any_app(house, token, context.now)?.and_then(|token| token.session))
+}
+
+fn describe<'a>(
+    house: &Holdfast,
+    session: &'a Session,
+    token: &str,
+    context: &Context,
+) -> Option<Active<'a>> {
+    let record = session.record();
+    let grant = record.grant.as_deref()?;
+    let binding = record.binding.as_deref()?;
+    let app = house.app_named(&record.app)?;
+    let jkt = binding.key.thumbprint();
+    let active = Active {
+        active: true,
+        token_type: "DPoP",
+        cnf: Confirmation { jkt: jkt.to_string() },
+        scope: Some(&*grant.scope).filter(|scope| !scope.is_empty()),
+        client_id: &grant.client_id,
+        sub: &record.user,
+        aud: &grant.audience,
+        iss: app.origin.to_string(),
+        sid: record.id.to_string(),
+        iat: None,
+        exp: session.absolute_at(&house.policy, context.now).as_secs(),
+        jti: None,
+    };
+    if let Some(refresh) = AuthenticRefreshToken::open(&house.keyring, token) {
+        return session.would_take(&refresh, context.now).then_some(active);
+    }
+    let token = house.oauth.tokens.of_any_app(house, token, context.now).ok().flatten()?;
+    (token.key == Some(jkt)).then(|| Active {
+        iat: Some(token.issued_at.as_secs()),
+        exp: token.expires_at.as_secs(),
+        jti: token.id.as_deref().map(str::to_owned),
+        ..active
+    })
+}
+
+#[derive(Serialize)]
+struct Inactive {
+    active: bool,
+}
+
+#[derive(Serialize)]
+struct Active<'a> {
+    active: bool,
+    token_type: &'static str,
+    cnf: Confirmation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    client_id: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    iss: String,
+    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<u64>,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: String,
+}
