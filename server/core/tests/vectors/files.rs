@@ -2,7 +2,13 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::model::{File, Vector};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    dpop::ProofVector,
+    model::{File, Vector},
+    oauth::{GrantVector, TokenVector},
+};
 
 pub(crate) struct Files;
 
@@ -15,20 +21,41 @@ impl Files {
         fs::read_to_string(Self::root().join(name)).expect("the vector file is there")
     }
 
-    /// Every vector that the core decides.
+    /// Every vector of DBSC that the core decides.
     pub(crate) fn dbsc() -> Vec<Vector> {
-        let mut paths: Vec<_> =
-            fs::read_dir(Self::root().join("dbsc")).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        paths
-            .iter()
-            .flat_map(|path| {
-                let text = fs::read_to_string(path).unwrap();
-                serde_json::from_str::<File<Vector>>(&text)
-                    .expect("a vector file has the right shape")
-                    .vectors
-            })
-            .collect()
+        Self::names("dbsc").iter().flat_map(|name| Self::vectors(name)).collect()
+    }
+
+    /// Every vector of a DPoP proof that the core decides.
+    pub(crate) fn dpop() -> Vec<ProofVector> {
+        let names = Self::names("dpop");
+        names.iter().filter(|name| *name != "dpop/http.json").flat_map(|name| Self::vectors(name)).collect()
+    }
+
+    /// Every vector of a grant.
+    pub(crate) fn grants() -> Vec<GrantVector> {
+        ["oauth/codes.json", "oauth/refresh_tokens.json"].into_iter().flat_map(Self::vectors).collect()
+    }
+
+    /// Every vector of an access token.
+    pub(crate) fn tokens() -> Vec<TokenVector> {
+        Self::vectors("oauth/tokens.json")
+    }
+
+    /// The vectors of a file.
+    pub(crate) fn vectors<V: DeserializeOwned>(name: &str) -> Vec<V> {
+        let file: File<V> =
+            serde_json::from_str(&Self::read(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        file.vectors
+    }
+
+    /// The files of a folder.
+    pub(crate) fn names(folder: &str) -> Vec<String> {
+        let name = |entry: fs::DirEntry| format!("{folder}/{}", entry.file_name().into_string().unwrap());
+        let mut names: Vec<_> =
+            fs::read_dir(Self::root().join(folder)).unwrap().map(|entry| name(entry.unwrap())).collect();
+        names.sort();
+        names
     }
 
     /// Writes a file if that was asked for, and otherwise checks that it would be written just so.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::{
     rand::SystemRandom,
-    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+    signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use base64::{
     Engine,
@@ -14,7 +14,7 @@ use holdfast_core::RootKey;
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use serde::Deserialize;
 
-use crate::files::Files;
+use crate::{files::Files, pss::Ps256};
 
 /// The file of test keys.
 #[derive(Deserialize)]
@@ -26,6 +26,7 @@ pub(crate) struct Keys {
     previous_root_key: String,
     foreign_root_key: String,
     p256: BTreeMap<String, String>,
+    ed25519: BTreeMap<String, String>,
     rsa: BTreeMap<String, RsaEntry>,
     pub(crate) rsa_1024_n: String,
     pub(crate) p384: Point,
@@ -37,6 +38,9 @@ struct RsaEntry {
     bits: usize,
     pkcs8: String,
     n: String,
+    /// The private exponent, of the keys that sign with PSS.
+    #[serde(default)]
+    d: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,10 +69,16 @@ impl Keys {
 
     pub(crate) fn es256(&self, name: &str) -> Es256 {
         // 64 hex digits are what a root key is read from, too; here they are a scalar.
-        let scalar: Vec<u8> = (0..32)
-            .map(|index| u8::from_str_radix(&self.p256[name][2 * index..2 * index + 2], 16).unwrap())
-            .collect();
-        Es256(SigningKey::from_slice(&scalar).unwrap())
+        Es256(SigningKey::from_slice(&from_hex(&self.p256[name])).unwrap())
+    }
+
+    pub(crate) fn eddsa(&self, name: &str) -> EdDsa {
+        EdDsa(Ed25519KeyPair::from_seed_unchecked(&from_hex(&self.ed25519[name])).unwrap())
+    }
+
+    pub(crate) fn ps256(&self, name: &str) -> Ps256 {
+        let entry = &self.rsa[name];
+        Ps256::new(&entry.n, entry.d.as_deref().expect("the key signs with PSS"))
     }
 
     pub(crate) fn rs256(&self, name: &str) -> Rs256 {
@@ -79,12 +89,28 @@ impl Keys {
     }
 }
 
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|index| u8::from_str_radix(&text[2 * index..2 * index + 2], 16).unwrap())
+        .collect()
+}
+
 /// A key that signs proofs.
 pub(crate) trait Device {
     /// The signature over `message`; the same each time.
     fn sign(&self, message: &[u8]) -> Vec<u8>;
     /// The public key, its members in their order.
     fn jwk(&self) -> String;
+}
+
+impl Device for &dyn Device {
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        (**self).sign(message)
+    }
+
+    fn jwk(&self) -> String {
+        (**self).jwk()
+    }
 }
 
 pub(crate) struct Es256(pub(crate) SigningKey);
@@ -138,4 +164,27 @@ impl Device for Rs256 {
     fn jwk(&self) -> String {
         format!(r#"{{"e":"AQAB","kty":"RSA","n":"{}"}}"#, self.n)
     }
+}
+
+pub(crate) struct EdDsa(Ed25519KeyPair);
+
+impl EdDsa {
+    /// The point as RFC 8032 writes it.
+    pub(crate) fn point(&self) -> [u8; 32] {
+        self.0.public_key().as_ref().try_into().unwrap()
+    }
+}
+
+impl Device for EdDsa {
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
+    fn jwk(&self) -> String {
+        okp_jwk(&self.point())
+    }
+}
+
+pub(crate) fn okp_jwk(x: &[u8]) -> String {
+    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(x))
 }

@@ -11,8 +11,9 @@ use holdfast_core::{
 use sfv::{BareItem, List, ListEntry, Parser};
 
 use crate::{
-    keys::{Device, Es256, Keys, Rs256},
+    keys::{Device, EdDsa, Es256, Keys, Rs256},
     model::SessionState,
+    pss::Ps256,
 };
 
 /// When the session of every vector began.
@@ -34,6 +35,10 @@ pub(crate) struct World {
     pub(crate) device: Es256,
     pub(crate) other: Es256,
     pub(crate) rsa: Rs256,
+    pub(crate) ed: EdDsa,
+    pub(crate) pss: Ps256,
+    /// Who issues access tokens.
+    pub(crate) issuer: Es256,
     /// The server's keys: the current root key and the one before it.
     pub(crate) ring: Keyring,
     pub(crate) policy: SessionPolicy,
@@ -46,6 +51,9 @@ impl World {
             device: keys.es256("device"),
             other: keys.es256("other"),
             rsa: keys.rs256("device"),
+            ed: keys.eddsa("device"),
+            pss: keys.ps256("device"),
+            issuer: keys.es256("issuer"),
             ring: Keyring::new(&keys.root(), &[keys.previous_root()]),
             policy: SessionPolicy::default(),
             keys,

@@ -3,9 +3,11 @@
 mod accepted;
 mod algorithms;
 mod compact_form;
+pub(crate) mod dpop;
 mod ec_keys;
 mod http;
 mod jwk_members;
+mod oauth;
 mod objects;
 mod refresh;
 mod registration;
@@ -23,7 +25,7 @@ use crate::{
 
 /// Every file with its text.
 pub(crate) fn files(world: &World) -> Vec<(String, String)> {
-    vec![
+    let mut files = vec![
         file("dbsc/accepted.json", "Proofs that keep every rule.", accepted::vectors(world)),
         file("dbsc/algorithms.json", "Which algorithm a proof may name.", algorithms::vectors(world)),
         file("dbsc/compact.json", "The compact form and its base64url.", compact_form::vectors(world)),
@@ -35,7 +37,10 @@ pub(crate) fn files(world: &World) -> Vec<(String, String)> {
         file("dbsc/rsa_keys.json", "RSA keys that are none.", rsa_keys::vectors(world)),
         file("http/headers.json", "Header fields, judged before a proof is read.", http::headers(world)),
         file("http/sessions.json", "Good proofs for sessions in the wrong state.", http::sessions(world)),
-    ]
+    ];
+    files.extend(dpop::files(world));
+    files.extend(oauth::files(world));
+    files
 }
 
 fn file<V: Serialize>(name: &str, about: &str, vectors: Vec<V>) -> (String, String) {
