@@ -4,6 +4,7 @@ mod answer;
 mod api;
 mod audit;
 mod device;
+mod grant;
 mod settings;
 mod stage;
 mod story;
@@ -21,8 +22,10 @@ pub use answer::Answer;
 pub use api::{Api, Call};
 pub use audit::AuditFile;
 pub use device::{Device, base64url, tampered, thumbprint_of};
+pub use grant::{Granted, Proof, S256, TOKEN_URL, VERIFIER};
 pub use settings::{
-    APP, COOKIE, GATEWAY_SECRET, HINT, OPERATOR_TOKEN, ORIGIN, OTHER_ORIGIN, OTHER_TOKEN, Settings, TOKEN,
+    APP, CLIENT, CLIENT_SECRET, CONFIDENTIAL_CLIENT, COOKIE, GATEWAY_SECRET, HINT, OPERATOR_TOKEN, ORIGIN,
+    OTHER_ORIGIN, OTHER_TOKEN, REDIRECT_URI, Settings, TOKEN,
 };
 pub use stage::Stage;
 pub use story::{Bound, Login, Offer};

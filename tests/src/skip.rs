@@ -10,6 +10,8 @@ use crate::environment;
 pub enum Prerequisite {
     /// A real browser, and `certutil` to make it trust a CA.
     Chromium,
+    /// Node.js and its package manager, for clients from the npm registry.
+    Node,
     /// The software TPM.
     Swtpm,
     /// `swtpm_setup` and its local CA, which give a software TPM an endorsement certificate.
@@ -41,6 +43,7 @@ impl Prerequisite {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Chromium => &["chromium", "certutil"],
+            Self::Node => &["node", "npm"],
             Self::Swtpm => &["swtpm"],
             Self::SwtpmSetup => &["swtpm", "swtpm_setup", "swtpm_localca"],
             Self::Tpm2Tools => &["tpm2_getcap"],

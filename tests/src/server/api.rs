@@ -193,6 +193,13 @@ impl Call {
         Self(self.0.json(body))
     }
 
+    /// A form.
+    #[must_use]
+    pub fn form(self, parameters: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        Self(self.0.header("content-type", "application/x-www-form-urlencoded").body(body))
+    }
+
     /// Any body, without a content type.
     #[must_use]
     pub fn body(self, body: impl Into<reqwest::Body>) -> Self {

@@ -61,7 +61,8 @@ impl Settings {
     /// The same file with these listeners and this `[store]`, for the real program.
     #[must_use]
     pub fn toml_listening(public: &str, internal: &str, store: &str) -> String {
-        let [shop, other, operators] = [TOKEN, OTHER_TOKEN, OPERATOR_TOKEN].map(sha256);
+        let [shop, other, operators, secret] =
+            [TOKEN, OTHER_TOKEN, OPERATOR_TOKEN, CLIENT_SECRET].map(sha256);
         format!(
             r#"[public]
 listen = "{public}"
@@ -79,6 +80,20 @@ token_sha256 = "{shop}"
 name = "other"
 origin = "{OTHER_ORIGIN}"
 token_sha256 = "{other}"
+
+[[clients]]
+client_id = "{CLIENT}"
+app = "{APP}"
+redirect_uris = ["{REDIRECT_URI}"]
+scopes = ["read", "write"]
+
+[[clients]]
+client_id = "{CONFIDENTIAL_CLIENT}"
+app = "{APP}"
+secret_sha256 = "{secret}"
+redirect_uris = ["{REDIRECT_URI}"]
+scopes = ["read"]
+audiences = ["{ORIGIN}", "{OTHER_ORIGIN}"]
 
 [operators]
 token_sha256 = "{operators}"
@@ -131,6 +146,14 @@ pub const APP: &str = "shop";
 pub const ORIGIN: &str = "https://shop.example";
 /// Its API token.
 pub const TOKEN: &str = "hft_shop";
+/// A client of the shop without a secret.
+pub const CLIENT: &str = "shop-cli";
+/// A client of the shop with one.
+pub const CONFIDENTIAL_CLIENT: &str = "shop-server";
+/// The secret of the latter.
+pub const CLIENT_SECRET: &str = "client-secret";
+/// Where codes are sent to both.
+pub const REDIRECT_URI: &str = "https://spa.example/callback";
 /// The origin of the app `other`.
 pub const OTHER_ORIGIN: &str = "https://other.example";
 /// The API token of the app `other`.

@@ -1,6 +1,8 @@
 //! What `POST /v1/sessions` takes and answers for OAuth clients: the app has authenticated the user, and hands a code to
 //! its client.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use holdfast_core::{
     UnixTime,
@@ -66,7 +68,7 @@ impl GrantInput {
             Thumbprint::from_text(&jkt).ok_or(wrong("dpop_jkt is no RFC 7638 thumbprint with SHA-256"))
         });
         Ok(Box::new(Grant {
-            client_id: client.id.clone(),
+            client_id: Arc::clone(&client.id),
             scope: accept_scope(client, self.scope)?,
             audience: accept_audience(client, self.audience)?,
             state: GrantState::Offered(Offer { redirect_uri, code_challenge, key: key.transpose()? }),
