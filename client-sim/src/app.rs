@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::Failure;
 use crate::http::{Answer, Request, Transport, header_value, joined};
+use crate::oauth::Registration;
 
 /// The app, with its API token.
 #[derive(Clone)]
@@ -85,10 +86,38 @@ pub struct Login {
     pub response_headers: Vec<(String, String)>,
 }
 
+/// The answer to a login for an OAuth client.
+#[derive(Clone, Deserialize)]
+pub struct Authorized {
+    /// What the app hands to the client.
+    pub code: String,
+    /// The new session.
+    pub session: Session,
+}
+
+impl std::fmt::Debug for Authorized {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authorized").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Whether it is over, and for this reason if one is named.
+    pub fn is_ended(&self, reason: Option<&str>) -> bool {
+        self.state == "ended" && reason.is_none_or(|reason| self.end_reason.as_deref() == Some(reason))
+    }
+}
+
 impl Decision {
     /// Whether the request may go on.
     pub fn allows(&self) -> bool {
         self.decision == "allow"
+    }
+
+    /// All values of a header for the client.
+    pub fn header_values(&self, name: &str) -> Vec<&str> {
+        let named = self.response_headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The decision in a few words.
@@ -120,6 +149,19 @@ impl App {
         expect(&answer, 201, "POST /v1/sessions")
     }
 
+    /// Starts a session for an OAuth client, whose user the app has just authenticated: a code instead of cookies.
+    pub async fn authorize(
+        &self,
+        user: &str,
+        client: &Registration,
+        code_challenge: &str,
+        dpop_jkt: &str,
+    ) -> Result<Authorized, Failure> {
+        let body = login_for(client, user, &self.client_ip, code_challenge, dpop_jkt);
+        let answer = self.call(Method::POST, "/v1/sessions", Some(body)).await?;
+        expect(&answer, 201, "POST /v1/sessions of kind oauth")
+    }
+
     /// Asks whether a browser's request may go on.
     pub async fn check(&self, request: &Request) -> Result<Decision, Failure> {
         let readable = |(name, value): (&HeaderName, &http::HeaderValue)| {
@@ -142,6 +184,11 @@ impl App {
             return Ok(None);
         }
         expect(&answer, 200, "GET /v1/sessions/{id}").map(Some)
+    }
+
+    /// Whether Holdfast says that it can answer.
+    pub async fn is_ready(&self) -> bool {
+        self.call(Method::GET, "/readyz", None).await.is_ok_and(|answer| answer.status == 200)
     }
 
     async fn login_page(&self, request: &Request) -> Result<Answer, Failure> {
@@ -173,6 +220,29 @@ pub fn login_url(origin: &crate::origin::Origin, user: &str) -> Result<Url, Fail
     let mut url = origin.at(LOGIN_PATH)?;
     url.query_pairs_mut().append_pair("user", user);
     Ok(url)
+}
+
+/// The body of `POST /v1/sessions` for an OAuth client.
+pub(crate) fn login_for(
+    client: &Registration,
+    user: &str,
+    client_ip: &str,
+    code_challenge: &str,
+    dpop_jkt: &str,
+) -> Value {
+    without_nulls(json!({
+        "kind": "oauth",
+        "user": user,
+        "auth": { "amr": ["pwd"] },
+        "client": { "ip": client_ip, "user_agent": crate::oauth::USER_AGENT },
+        "client_id": client.client_id,
+        "redirect_uri": client.redirect_uri,
+        "scope": client.scope,
+        "audience": client.audience,
+        "code_challenge": code_challenge,
+        "code_challenge_method": "S256",
+        "dpop_jkt": dpop_jkt,
+    }))
 }
 
 fn expect<T: DeserializeOwned>(answer: &Answer, status: u16, asked: &str) -> Result<T, Failure> {

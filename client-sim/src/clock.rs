@@ -33,3 +33,35 @@ impl Clock for SystemClock {
         Box::pin(tokio::time::sleep(span))
     }
 }
+
+/// A clock for tests that stands still until it is moved.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct ManualClock(std::sync::atomic::AtomicU64);
+
+#[cfg(test)]
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(1_000_000_000.into())
+    }
+}
+
+#[cfg(test)]
+impl ManualClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        let span = u64::try_from(span.as_millis()).unwrap();
+        self.0.fetch_add(span, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    fn wait(&self, span: Duration) -> Wait<'_> {
+        self.advance(span);
+        Box::pin(std::future::ready(()))
+    }
+}

@@ -10,6 +10,11 @@ pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Encodes as ordinary base64, as HTTP Basic wants it.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// Decodes base64url without padding.
 pub fn from_base64url(text: &str) -> Result<Vec<u8>, Failure> {
     URL_SAFE_NO_PAD.decode(text).map_err(|error| Failure::Answer(format!("not base64url: {error}")))

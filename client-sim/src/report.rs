@@ -24,6 +24,9 @@ pub struct Report {
     /// Why the attack could not be played to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Why the attack was not played at all: it needs something that nobody gave. It did not hold either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<String>,
     /// Whether everything held.
     pub held: bool,
     /// How long it took, on the given clock.
@@ -48,6 +51,11 @@ pub struct Finding {
     pub holds: bool,
 }
 
+/// What people read of an event: its name, and why.
+fn told(event: &Event) -> (&str, &str) {
+    (&event.event, event.rule.as_deref().or(event.reason.as_deref()).unwrap_or_default())
+}
+
 impl Report {
     /// An attack that has not begun.
     pub fn new(attack: &'static str, promise: &'static str) -> Self {
@@ -59,6 +67,7 @@ impl Report {
             logged: Vec::new(),
             findings: Vec::new(),
             failure: None,
+            not_run: None,
             held: false,
             seconds: 0.0,
         }
@@ -86,7 +95,11 @@ impl Report {
 
     /// The story for people.
     pub fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
-        let verdict = if self.held { "HELD" } else { "BROKEN" };
+        let verdict = match (&self.not_run, self.held) {
+            (Some(_), _) => "NOT RUN",
+            (None, true) => "HELD",
+            (None, false) => "BROKEN",
+        };
         writeln!(out, "{verdict}  {}  ({:.1} s)", self.attack, self.seconds)?;
         writeln!(out, "    promise  {}", self.promise)?;
         for had in &self.had {
@@ -96,12 +109,16 @@ impl Report {
             writeln!(out, "    did      {}", step.did)?;
             writeln!(out, "    got      {}", step.got)?;
         }
-        for event in &self.logged {
-            let rule = event.rule.as_deref().or(event.reason.as_deref()).unwrap_or_default();
-            writeln!(out, "    logged   {} {rule}", event.event)?;
+        for same in self.logged.chunk_by(|one, next| told(one) == told(next)) {
+            let (event, rule) = same.first().map(told).unwrap_or_default();
+            let times = if same.len() == 1 { String::new() } else { format!("  {} times", same.len()) };
+            writeln!(out, "    logged   {event} {rule}{times}")?;
         }
         for finding in &self.findings {
             writeln!(out, "    {}      {}", if finding.holds { "yes" } else { "NO " }, finding.text)?;
+        }
+        if let Some(why) = &self.not_run {
+            writeln!(out, "    because  {why}")?;
         }
         if let Some(failure) = &self.failure {
             writeln!(out, "    stopped  {failure}")?;

@@ -10,8 +10,10 @@ use crate::app::App;
 use crate::browser::{Browser, Network};
 use crate::clock::SharedClock;
 use crate::http::Transport;
-use crate::key::KeyMaker;
+use crate::key::{DeviceKey, KeyMaker};
+use crate::oauth::{self, Registration, SavedClient};
 use crate::origin::Origin;
+use crate::restart::SharedRestart;
 
 /// Everything that browsers, apps and thieves need to know about where they are.
 #[derive(Clone)]
@@ -38,6 +40,14 @@ pub struct Setup {
     pub max_wait: Duration,
     /// Whether browsers keep Chromium's signing quota.
     pub quota: bool,
+    /// The OAuth client that the app's server knows; without one nobody speaks DPoP.
+    pub client: Option<Registration>,
+    /// How old a proof without a nonce may be, by the server's configuration.
+    pub proof_age: Duration,
+    /// How far clocks may be off, by the server's configuration.
+    pub proof_skew: Duration,
+    /// How to restart the server; without it no attack can.
+    pub restart: Option<SharedRestart>,
     /// The time.
     pub clock: SharedClock,
 }
@@ -57,6 +67,10 @@ impl Setup {
             overlap: OVERLAP,
             max_wait: MAX_WAIT,
             quota: true,
+            client: None,
+            proof_age: PROOF_AGE,
+            proof_skew: PROOF_SKEW,
+            restart: None,
             clock,
         }
     }
@@ -66,6 +80,31 @@ impl Setup {
         let network = self.network(client_ip)?;
         let browser = Browser::new(network, SharedClock::clone(&self.clock), self.keys.clone());
         Ok(if self.quota { browser } else { browser.without_quota() })
+    }
+
+    /// The OAuth client that the server knows.
+    pub fn registration(&self) -> Result<&Registration, Failure> {
+        let why = "this needs an OAuth client that the server knows: name it with --client-id";
+        self.client.as_ref().ok_or_else(|| Failure::Usage(why.to_owned()))
+    }
+
+    /// An OAuth client at this address, with this key and no tokens.
+    pub fn oauth_client(&self, client_ip: &str, key: DeviceKey) -> Result<oauth::Client, Failure> {
+        let (network, registration) = (self.network(client_ip)?, self.registration()?.clone());
+        let clock = SharedClock::clone(&self.clock);
+        Ok(oauth::Client::new(network, clock, registration, key).trusting(self.ca.clone()))
+    }
+
+    /// An OAuth client at this address, with what an earlier run left.
+    pub async fn restored_client(
+        &self,
+        client_ip: &str,
+        saved: SavedClient,
+    ) -> Result<oauth::Client, Failure> {
+        let key = DeviceKey::restore(&saved.key.reached_at(&self.keys.place)).await?;
+        let (network, clock) = (self.network(client_ip)?, SharedClock::clone(&self.clock));
+        let client = oauth::Client::new(network, clock, saved.registration, key);
+        Ok(client.trusting(self.ca.clone()).with_memory(saved.nonces, saved.grant))
     }
 
     /// The way to the site for a visitor from this address.
@@ -90,6 +129,12 @@ pub const COOKIE_NAME: &str = "__Host-holdfast";
 
 /// The contract's default.
 pub const OVERLAP: Duration = Duration::from_secs(30);
+
+/// The contract's default.
+pub const PROOF_AGE: Duration = Duration::from_secs(60);
+
+/// The contract's default.
+pub const PROOF_SKEW: Duration = Duration::from_secs(15);
 
 /// Enough for the default bound cookie of ten minutes.
 pub const MAX_WAIT: Duration = Duration::from_secs(15 * 60);

@@ -1,4 +1,4 @@
-//! What survives between two runs: cookies, bound sessions, keys. The file is as secret as a browser profile.
+//! What survives between two runs: cookies, bound sessions, tokens, keys. The file is as secret as a browser profile.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::jar::Jar;
 use crate::key::SavedKey;
+use crate::oauth::SavedClient;
 
-/// A browser profile.
+/// A browser profile, and an OAuth client beside it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// The cookies.
     pub cookies: Jar,
     /// The bound sessions.
     pub sessions: Vec<SavedSession>,
+    /// An OAuth client with its tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<SavedClient>,
 }
 
 /// A bound session with its key.

@@ -142,7 +142,7 @@ impl Browser {
             Ok(SavedSession { instructions: body, from, key: session.key.saved()? })
         };
         let sessions = self.sessions.iter().map(saved).collect::<Result<_, Failure>>()?;
-        Ok(Memory { cookies: self.jar.clone(), sessions })
+        Ok(Memory { cookies: self.jar.clone(), sessions, client: None })
     }
 
     /// Starts with what an earlier run left. A session whose key cannot be loaded is lost, as in a real browser.

@@ -32,5 +32,7 @@ impl Network {
 
 /// What a gateway routes to Holdfast on the app's own origin.
 fn belongs_to_holdfast(path: &str) -> bool {
-    path.starts_with("/_holdfast/") || path == "/.well-known/device-bound-sessions"
+    path.starts_with("/_holdfast/")
+        || path.starts_with("/.well-known/oauth-")
+        || path == "/.well-known/device-bound-sessions"
 }

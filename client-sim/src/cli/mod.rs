@@ -36,9 +36,11 @@ fn perform(options: &Options, out: &mut dyn Write) -> Result<Shown, Failure> {
             Verb::Attack(names) => verbs::attack(options, names, out).await,
             Verb::Attacks => verbs::list_attacks(options, out),
             Verb::Get(url) => verbs::get(options, url, out).await,
+            Verb::GetWithToken(url) => verbs::get_with_token(options, url, out).await,
             Verb::Load(plan) => verbs::load(options, plan, out).await,
             Verb::Login => verbs::login(options, out).await,
             Verb::Refresh => verbs::refresh(options, out).await,
+            Verb::Token => verbs::token(options, out).await,
         }
     })
 }

@@ -12,7 +12,9 @@ use super::help::Topic;
 use crate::clock::SystemClock;
 use crate::key::{Algorithm, KeyMaker, Place};
 use crate::load::{Kind, Plan};
+use crate::oauth::{REDIRECT_URI, Registration};
 use crate::origin::Origin;
+use crate::restart::{ByCommand, ByHand, SharedRestart};
 use crate::{Failure, Setup};
 
 /// What to do.
@@ -26,9 +28,11 @@ pub(super) enum Verb {
     Attack(Vec<String>),
     Attacks,
     Get(String),
+    GetWithToken(String),
     Load(Plan),
     Login,
     Refresh,
+    Token,
 }
 
 /// Everything from the command line and the environment.
@@ -68,6 +72,18 @@ struct Written {
     warm: bool,
     pid: Option<u32>,
     gateway_secret_file: Option<PathBuf>,
+    dpop: bool,
+    client_id: Option<String>,
+    client_secret_file: Option<PathBuf>,
+    redirect_uri: Option<String>,
+    scope: Option<String>,
+    audience: Option<String>,
+    proof_age: Option<Duration>,
+    proof_skew: Option<Duration>,
+    restart_command: Option<String>,
+    restart_by_hand: bool,
+    proofs: Option<usize>,
+    nonces: bool,
 }
 
 /// Reads the command line.
@@ -112,7 +128,12 @@ impl Written {
             "no-quota" => self.no_quota = true,
             "key" => self.tpm = one_of(&text(value()?)?, "--key", &[("software", false), ("tpm", true)])?,
             "algorithm" => {
-                let known = [("ES256", Algorithm::Es256), ("RS256", Algorithm::Rs256)];
+                let known = [
+                    ("ES256", Algorithm::Es256),
+                    ("RS256", Algorithm::Rs256),
+                    ("EdDSA", Algorithm::EdDsa),
+                    ("PS256", Algorithm::Ps256),
+                ];
                 self.algorithm = Some(one_of(&text(value()?)?, "--algorithm", &known)?);
             }
             "tcti" => self.tcti = Some(text(value()?)?),
@@ -133,6 +154,18 @@ impl Written {
             "seconds" => self.seconds = Some(value()?.parse().map_err(usage)?),
             "pid" => self.pid = Some(value()?.parse().map_err(usage)?),
             "gateway-secret-file" => self.gateway_secret_file = Some(value()?.into()),
+            "dpop" => self.dpop = true,
+            "client-id" => self.client_id = Some(text(value()?)?),
+            "client-secret-file" => self.client_secret_file = Some(value()?.into()),
+            "redirect-uri" => self.redirect_uri = Some(text(value()?)?),
+            "scope" => self.scope = Some(text(value()?)?),
+            "audience" => self.audience = Some(text(value()?)?),
+            "proof-age" => self.proof_age = Some(duration(&text(value()?)?)?),
+            "proof-skew" => self.proof_skew = Some(duration(&text(value()?)?)?),
+            "restart-command" => self.restart_command = Some(text(value()?)?),
+            "restart-by-hand" => self.restart_by_hand = true,
+            "proofs" => self.proofs = Some(value()?.parse().map_err(usage)?),
+            "nonces" => self.nonces = true,
             unknown => return Err(Failure::Usage(format!("there is no option --{unknown}"))),
         }
         Ok(())
@@ -142,6 +175,7 @@ impl Written {
         match (verb, rest) {
             ("attack", _) if self.list => Ok(Verb::Attacks),
             ("attack", names) => Ok(Verb::Attack(names.to_vec())),
+            ("get", [url]) if self.dpop => Ok(Verb::GetWithToken(url.clone())),
             ("get", [url]) => Ok(Verb::Get(url.clone())),
             ("get", _) => Err(Failure::Usage("get needs one URL, or a path on the origin".to_owned())),
             ("load", [kind]) => self.plan(kind, None).map(Verb::Load),
@@ -149,7 +183,10 @@ impl Written {
             ("load", _) => Err(Failure::Usage("load needs a kind of request".to_owned())),
             ("login", []) => Ok(Verb::Login),
             ("refresh", []) => Ok(Verb::Refresh),
-            ("login" | "refresh", _) => Err(Failure::Usage(format!("{verb} takes no further words"))),
+            ("token", []) => Ok(Verb::Token),
+            ("login" | "refresh" | "token", _) => {
+                Err(Failure::Usage(format!("{verb} takes no further words")))
+            }
             (unknown, _) => Err(Failure::Usage(format!("there is no verb `{unknown}`"))),
         }
     }
@@ -157,23 +194,31 @@ impl Written {
     fn plan(&self, kind: &str, target: Option<&String>) -> Result<Plan, Failure> {
         let kind = match (kind, target) {
             ("check", None) => Kind::Check,
+            ("dpop-check", None) => Kind::DpopCheck,
+            ("dpop-refresh", None) => Kind::DpopRefresh,
+            ("dpop-verify", None) => Kind::DpopVerify,
             ("refresh", None) => Kind::Refresh,
             ("register", None) => Kind::Register,
             ("sessions", None) => Kind::Sessions,
             ("verify", None) => Kind::Verify,
             ("url", Some(target)) => Kind::Url(url(target)?),
             _ => {
-                let kinds = "check, verify, refresh, register, sessions, or `url URL`";
+                let kinds = "check, verify, refresh, register, sessions, dpop-check, dpop-verify, dpop-refresh, \
+                             or `url URL`";
                 return Err(Failure::Usage(format!("load speaks {kinds}, not `{kind}`")));
             }
         };
         let secret = self.gateway_secret_file.as_deref().map(read_line).transpose()?;
+        let seconds = self.seconds.unwrap_or(10);
+        let enough = usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(PROOFS_A_SECOND);
         Ok(Plan {
             kind,
             sessions: self.sessions.unwrap_or(100).max(1),
             connections: self.connections.unwrap_or(32).max(1),
-            span: Duration::from_secs(self.seconds.unwrap_or(10)),
+            span: Duration::from_secs(seconds),
             warm: self.warm,
+            proofs: self.proofs.unwrap_or(enough),
+            nonces: self.nonces,
             pid: self.pid,
             gateway_secret: secret,
         })
@@ -192,12 +237,42 @@ impl Written {
         setup.max_wait = self.max_wait.unwrap_or(setup.max_wait);
         setup.quota = !self.no_quota;
         setup.keys = self.keys();
+        setup.client = self.client()?;
+        setup.proof_age = self.proof_age.unwrap_or(setup.proof_age);
+        setup.proof_skew = self.proof_skew.unwrap_or(setup.proof_skew);
+        setup.restart = self.restart();
         Ok(setup)
+    }
+
+    fn client(&self) -> Result<Option<Registration>, Failure> {
+        let Some(client_id) = self.client_id.clone().or_else(|| environment("HOLDFAST_SIM_CLIENT_ID")) else {
+            let orphan = self.scope.is_some()
+                || self.audience.is_some()
+                || self.redirect_uri.is_some()
+                || self.client_secret_file.is_some();
+            let why = "--scope, --audience, --redirect-uri and --client-secret-file need --client-id";
+            return if orphan { Err(Failure::Usage(why.to_owned())) } else { Ok(None) };
+        };
+        Ok(Some(Registration {
+            client_id,
+            redirect_uri: self.redirect_uri.clone().unwrap_or_else(|| REDIRECT_URI.to_owned()),
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            secret: self.client_secret_file.as_deref().map(read_line).transpose()?,
+        }))
+    }
+
+    fn restart(&self) -> Option<SharedRestart> {
+        match (&self.restart_command, self.restart_by_hand) {
+            (Some(command), _) => Some(Arc::new(ByCommand(command.clone()))),
+            (None, true) => Some(Arc::new(ByHand)),
+            (None, false) => None,
+        }
     }
 
     fn keys(&self) -> KeyMaker {
         if !self.tpm {
-            let algorithms = self.algorithm.map_or(Algorithm::ALL.to_vec(), |algorithm| vec![algorithm]);
+            let algorithms = self.algorithm.map_or(Algorithm::BROWSER.to_vec(), |algorithm| vec![algorithm]);
             return KeyMaker { place: Place::Software, algorithms };
         }
         let tcti = self.tcti.clone().or_else(|| environment("TCTI"));
@@ -271,6 +346,9 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// More than a core checks.
+const PROOFS_A_SECOND: usize = 20_000;
+
 const NO_TOKEN: &str = "no API token: name a file with --token-file, or set HOLDFAST_SIM_TOKEN, \
                         or start where `holdfast dev` keeps .holdfast-dev/";
 
@@ -309,9 +387,25 @@ mod tests {
             &["login", "--key", "gold"],
             &["login", "--origin", "https://a.example/x"],
             &["load", "url", "ftp://a.example"],
+            &["token", "now"],
+            &["token", "--scope", "read", "--token-file", "/dev/null"],
+            &["login", "--algorithm", "HS256"],
         ] {
             assert!(matches!(read(wrong), Err(Failure::Usage(_))), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn an_oauth_client_needs_no_more_than_a_name() {
+        let args = ["token", "--client-id", "shop-cli", "--token-file", "/dev/null", "--algorithm", "PS256"];
+        let Ok(Command::Run(options)) = read(&args) else { panic!("a good command line") };
+        assert!(matches!(options.verb, Verb::Token));
+        assert_eq!(options.setup.client, Some(Registration::public("shop-cli")));
+        assert_eq!(options.setup.keys.algorithms, [Algorithm::Ps256]);
+        let args = ["load", "dpop-check", "--seconds", "3", "--token-file", "/dev/null"];
+        let Ok(Command::Run(options)) = read(&args) else { panic!("a good command line") };
+        let Verb::Load(plan) = options.verb else { panic!("a load") };
+        assert_eq!((plan.kind.name(), plan.proofs), ("dpop-check", 60_000));
     }
 
     #[test]

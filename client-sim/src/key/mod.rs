@@ -7,34 +7,42 @@ mod tpm;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use software::{EcKey, RsaKey};
+use software::{EcKey, EdKey, RsaKey};
 #[cfg(feature = "tpm")]
 use tpm::TpmKey;
 
-/// A signature algorithm that Chromium can register with.
+/// A signature algorithm that Chromium can register with, or that DPoP proofs are signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
+    /// Ed25519. For DPoP alone.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
     /// ECDSA on P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
+    /// RSASSA-PSS with SHA-256, 2048 bits. For DPoP alone.
+    #[serde(rename = "PS256")]
+    Ps256,
     /// RSA PKCS#1 v1.5 with SHA-256, 2048 bits.
     #[serde(rename = "RS256")]
     Rs256,
 }
 
 impl Algorithm {
-    /// Both, as a browser without restrictions knows them.
-    pub const ALL: [Self; 2] = [Self::Es256, Self::Rs256];
+    /// Both that a browser without restrictions knows.
+    pub const BROWSER: [Self; 2] = [Self::Es256, Self::Rs256];
 
-    /// Reads a name. Names are case-sensitive.
+    /// Reads a name as a browser does: what it cannot make a key for has no meaning. Names are case-sensitive.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        Self::BROWSER.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// The name in headers and proofs.
     pub fn name(self) -> &'static str {
         match self {
+            Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
+            Self::Ps256 => "PS256",
             Self::Rs256 => "RS256",
         }
     }
@@ -54,6 +62,15 @@ pub enum Jwk {
         x: String,
         /// 32 bytes, base64url.
         y: String,
+    },
+    /// A key on an Edwards curve.
+    Okp {
+        /// The curve's name.
+        crv: &'static str,
+        /// The key type.
+        kty: &'static str,
+        /// 32 bytes, base64url.
+        x: String,
     },
     /// An RSA key.
     Rsa {
@@ -76,6 +93,17 @@ impl Jwk {
             y: crate::encoding::base64url(y),
         }
     }
+
+    /// RFC 7638: SHA-256 over the required members in alphabetical order, which is the order they stand in here.
+    pub fn thumbprint(&self) -> Result<String, Failure> {
+        let members = serde_json::to_vec(self).map_err(|error| Failure::key("writing a JWK", error))?;
+        Ok(crate::encoding::base64url(&sha256(&members)))
+    }
+}
+
+/// SHA-256.
+pub(crate) fn sha256(message: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, message).as_ref().to_vec()
 }
 
 /// Where new keys are made.
@@ -99,12 +127,17 @@ pub struct KeyMaker {
 impl KeyMaker {
     /// A browser that keeps both kinds of keys in software.
     pub fn software() -> Self {
-        Self { place: Place::Software, algorithms: Algorithm::ALL.to_vec() }
+        Self { place: Place::Software, algorithms: Algorithm::BROWSER.to_vec() }
     }
 
     /// The first offered algorithm that this browser has.
     pub fn choose(&self, offered: &[Algorithm]) -> Option<Algorithm> {
         offered.iter().copied().find(|algorithm| self.algorithms.contains(algorithm))
+    }
+
+    /// Makes a key for an OAuth client, which chooses its algorithm itself.
+    pub async fn make_preferred(&self) -> Result<DeviceKey, Failure> {
+        self.make(self.algorithms.first().copied().unwrap_or(Algorithm::Es256)).await
     }
 
     /// Makes a key.
@@ -127,6 +160,7 @@ pub struct DeviceKey {
 #[derive(Debug)]
 enum Material {
     Ec(EcKey),
+    Ed(EdKey),
     Rsa(RsaKey),
     #[cfg(feature = "tpm")]
     Tpm(TpmKey),
@@ -170,20 +204,22 @@ impl DeviceKey {
     /// Makes a software key.
     pub fn software(algorithm: Algorithm) -> Result<Self, Failure> {
         match algorithm {
+            Algorithm::EdDsa => EdKey::generate().map(Self::from),
             Algorithm::Es256 => EcKey::generate().map(Self::from),
-            Algorithm::Rs256 => RsaKey::generate().map(Self::from),
+            Algorithm::Ps256 | Algorithm::Rs256 => RsaKey::generate().map(|key| Self::rsa(key, algorithm)),
         }
     }
 
     /// Loads what [`DeviceKey::saved`] gave.
     pub async fn restore(saved: &SavedKey) -> Result<Self, Failure> {
         match saved {
-            SavedKey::Software { algorithm: Algorithm::Es256, pkcs8 } => {
-                EcKey::restore(pkcs8).map(Self::from)
-            }
-            SavedKey::Software { algorithm: Algorithm::Rs256, pkcs8 } => {
-                RsaKey::restore(pkcs8).map(Self::from)
-            }
+            SavedKey::Software { algorithm, pkcs8 } => match algorithm {
+                Algorithm::EdDsa => EdKey::restore(pkcs8).map(Self::from),
+                Algorithm::Es256 => EcKey::restore(pkcs8).map(Self::from),
+                Algorithm::Ps256 | Algorithm::Rs256 => {
+                    RsaKey::restore(pkcs8).map(|key| Self::rsa(key, *algorithm))
+                }
+            },
             SavedKey::Tpm { tcti, public, private } => Self::restore_tpm(tcti, public, private),
         }
     }
@@ -192,6 +228,7 @@ impl DeviceKey {
     pub fn saved(&self) -> Result<SavedKey, Failure> {
         match &self.material {
             Material::Ec(key) => Ok(SavedKey::Software { algorithm: self.algorithm, pkcs8: key.pkcs8()? }),
+            Material::Ed(key) => Ok(SavedKey::Software { algorithm: self.algorithm, pkcs8: key.pkcs8()? }),
             Material::Rsa(key) => Ok(SavedKey::Software { algorithm: self.algorithm, pkcs8: key.pkcs8()? }),
             #[cfg(feature = "tpm")]
             Material::Tpm(key) => Ok(key.saved()),
@@ -212,6 +249,8 @@ impl DeviceKey {
     pub async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         match &self.material {
             Material::Ec(key) => Ok(key.sign(message)),
+            Material::Ed(key) => Ok(key.sign(message)),
+            Material::Rsa(key) if self.algorithm == Algorithm::Ps256 => key.sign_pss(message),
             Material::Rsa(key) => key.sign(message),
             #[cfg(feature = "tpm")]
             Material::Tpm(key) => key.sign(message).await,
@@ -222,10 +261,15 @@ impl DeviceKey {
     pub fn public_der(&self) -> Result<Vec<u8>, Failure> {
         match &self.material {
             Material::Ec(key) => key.public_der(),
+            Material::Ed(key) => key.public_der(),
             Material::Rsa(key) => key.public_der(),
             #[cfg(feature = "tpm")]
             Material::Tpm(key) => key.public_der(),
         }
+    }
+
+    fn rsa(key: RsaKey, algorithm: Algorithm) -> Self {
+        Self { algorithm, jwk: key.jwk(), material: Material::Rsa(key) }
     }
 
     #[cfg(feature = "tpm")]
@@ -260,9 +304,9 @@ impl From<EcKey> for DeviceKey {
     }
 }
 
-impl From<RsaKey> for DeviceKey {
-    fn from(key: RsaKey) -> Self {
-        Self { algorithm: Algorithm::Rs256, jwk: key.jwk(), material: Material::Rsa(key) }
+impl From<EdKey> for DeviceKey {
+    fn from(key: EdKey) -> Self {
+        Self { algorithm: Algorithm::EdDsa, jwk: key.jwk(), material: Material::Ed(key) }
     }
 }
 
@@ -275,3 +319,32 @@ impl From<TpmKey> for DeviceKey {
 
 #[cfg(not(feature = "tpm"))]
 const BUILT_WITHOUT: &str = "this holdfast-sim was built without TPM support (feature `tpm`)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thumbprint_is_made_as_rfc_7638_makes_it() {
+        // RFC 7638 §3.1.
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCi\
+                 FV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb\
+                 9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls\
+                 1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let jwk = Jwk::Rsa { e: "AQAB".to_owned(), kty: "RSA", n: n.to_owned() };
+        assert_eq!(jwk.thumbprint().unwrap(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        // RFC 8037 appendix A.3.
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned();
+        let jwk = Jwk::Okp { crv: "Ed25519", kty: "OKP", x };
+        assert_eq!(jwk.thumbprint().unwrap(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[tokio::test]
+    async fn a_key_comes_back_with_its_algorithm() {
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Ps256, Algorithm::Rs256] {
+            let key = DeviceKey::software(algorithm).unwrap();
+            let again = DeviceKey::restore(&key.saved().unwrap()).await.unwrap();
+            assert_eq!((again.algorithm(), again.jwk()), (algorithm, key.jwk()));
+        }
+    }
+}

@@ -3,7 +3,9 @@
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{
+    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaSignatureEncoding,
+};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::elliptic_curve::Generate;
@@ -48,6 +50,41 @@ impl EcKey {
     }
 }
 
+/// An Ed25519 key.
+#[derive(Debug)]
+pub(super) struct EdKey(Ed25519KeyPair);
+
+impl EdKey {
+    pub(super) fn generate() -> Result<Self, Failure> {
+        let key = Ed25519KeyPair::generate();
+        key.map(Self).map_err(|error| Failure::key("making an Ed25519 key", error))
+    }
+
+    pub(super) fn restore(pkcs8: &str) -> Result<Self, Failure> {
+        let der = from_base64url(pkcs8)?;
+        let key = Ed25519KeyPair::from_pkcs8(&der);
+        key.map(Self).map_err(|error| Failure::key("reading an Ed25519 key", error))
+    }
+
+    pub(super) fn pkcs8(&self) -> Result<String, Failure> {
+        let der = self.0.to_pkcs8().map_err(|error| Failure::key("writing an Ed25519 key", error))?;
+        Ok(base64url(der.as_ref()))
+    }
+
+    pub(super) fn jwk(&self) -> Jwk {
+        Jwk::Okp { crv: "Ed25519", kty: "OKP", x: base64url(self.0.public_key().as_ref()) }
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
+    pub(super) fn public_der(&self) -> Result<Vec<u8>, Failure> {
+        let der: Result<PublicKeyX509Der<'_>, _> = self.0.public_key().as_der();
+        der.map(|der| der.as_ref().to_vec()).map_err(|error| Failure::key("writing a public key", error))
+    }
+}
+
 /// An RSA key of 2048 bits.
 #[derive(Debug)]
 pub(super) struct RsaKey(KeyPair);
@@ -75,9 +112,17 @@ impl RsaKey {
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.sign_as(&RSA_PKCS1_SHA256, message)
+    }
+
+    pub(super) fn sign_pss(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.sign_as(&RSA_PSS_SHA256, message)
+    }
+
+    fn sign_as(&self, encoding: &'static RsaSignatureEncoding, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .sign(encoding, &SystemRandom::new(), message, &mut signature)
             .map_err(|error| Failure::key("signing with an RSA key", error))?;
         Ok(signature)
     }
@@ -90,7 +135,10 @@ impl RsaKey {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+        UnparsedPublicKey,
+    };
 
     use super::*;
 
@@ -113,5 +161,16 @@ mod tests {
         assert_eq!(e, "AQAB");
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.0.public_key().as_ref());
         public.verify(b"message", &again.sign(b"message").unwrap()).unwrap();
+        let public = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key.0.public_key().as_ref());
+        public.verify(b"message", &again.sign_pss(b"message").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn an_ed25519_key_survives_storage_and_signs_for_others() {
+        let key = EdKey::generate().unwrap();
+        let again = EdKey::restore(&key.pkcs8().unwrap()).unwrap();
+        assert_eq!(key.jwk(), again.jwk());
+        let public = UnparsedPublicKey::new(&ED25519, key.0.public_key().as_ref());
+        public.verify(b"message", &again.sign(b"message")).unwrap();
     }
 }

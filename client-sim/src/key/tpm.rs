@@ -77,7 +77,7 @@ impl TpmKey {
 
     pub(super) async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let key = self.clone();
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, message).as_ref().to_vec();
+        let digest = super::sha256(message);
         blocking(move || key.sign_digest(digest)).await
     }
 

@@ -103,7 +103,7 @@ fn session_cookie<'a>(setup: &Setup, lines: impl Iterator<Item = &'a str>) -> Op
 }
 
 /// The two halves of an uncompressed point.
-fn coordinates(point: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn coordinates(point: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let half = |from: usize| point.iter().skip(from).take(32).copied().collect();
     (half(1), half(33))
 }

@@ -86,6 +86,11 @@ impl Connection {
         }
     }
 
+    /// Whether these bytes stand somewhere in the last answer.
+    pub(super) fn contains(&self, part: &[u8]) -> bool {
+        self.received.windows(part.len()).any(|window| window == part)
+    }
+
     async fn read_more(&mut self) -> Result<(), Failure> {
         if self.received.len() > MAX_ANSWER {
             return Err(Failure::Answer("an answer of more than 1 MiB".to_owned()));

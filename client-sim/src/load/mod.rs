@@ -7,11 +7,14 @@ mod connection;
 mod drive;
 mod prepare;
 mod process;
+mod proving;
 mod script;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod token_client;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use url::Url;
@@ -19,6 +22,7 @@ use url::Url;
 use crate::{Failure, Setup};
 use drive::Until;
 use prepare::Prepared;
+use proving::{Frame, Proofs};
 use script::Script;
 pub use summary::Summary;
 
@@ -27,6 +31,12 @@ pub use summary::Summary;
 pub enum Kind {
     /// `POST /v1/check`.
     Check,
+    /// `POST /v1/check` with an access token and a DPoP proof of its own each time.
+    DpopCheck,
+    /// Refreshes of tokens, each with a proof that is signed on the fly.
+    DpopRefresh,
+    /// `GET /verify/nginx` with an access token and a DPoP proof of its own each time.
+    DpopVerify,
     /// DBSC refreshes, signed on the fly.
     Refresh,
     /// DBSC registrations, each of a new session.
@@ -44,6 +54,9 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Check => "check",
+            Self::DpopCheck => "dpop-check",
+            Self::DpopRefresh => "dpop-refresh",
+            Self::DpopVerify => "dpop-verify",
             Self::Refresh => "refresh",
             Self::Register => "register",
             Self::Sessions => "sessions",
@@ -66,6 +79,10 @@ pub struct Plan {
     pub span: Duration,
     /// Whether each question is asked once, uncounted, before the counting begins.
     pub warm: bool,
+    /// How many DPoP proofs to sign beforehand. Each is used once, so the load ends with the last of them.
+    pub proofs: usize,
+    /// Whether DPoP proofs carry a nonce: they then live as long as it does, and not as long as proofs without one.
+    pub nonces: bool,
     /// The server process whose CPU time is counted.
     pub pid: Option<u32>,
     /// What a gateway sends in `Holdfast-Gateway-Secret`.
@@ -116,6 +133,11 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
             let requests = prepared.clients.iter().map(|client| script::check(setup, client));
             Ok((setup.api.clone(), Script::fixed(requests.collect::<Result<_, _>>()?, connections)))
         }
+        Kind::DpopCheck | Kind::DpopVerify => Ok((setup.api.clone(), proving(setup, plan).await?)),
+        Kind::DpopRefresh => {
+            let prepared = Prepared::with_tokens(setup, plan).await?;
+            Ok((setup.public.clone(), Script::renewing(prepared.token_clients, connections, setup)))
+        }
         Kind::Verify => {
             let prepared = Prepared::bound(setup, plan).await?;
             let secret = plan.gateway_secret.as_deref();
@@ -131,6 +153,20 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
             Ok((setup.public.clone(), Script::registering(prepared.clients, connections, setup)))
         }
     }
+}
+
+/// Scripts whose proofs are all signed before the first question.
+async fn proving(setup: &Setup, plan: &Plan) -> Result<Vec<Script>, Failure> {
+    let clients = Prepared::with_tokens(setup, plan).await?.token_clients;
+    let (is_gateway, secret) = (plan.kind == Kind::DpopVerify, plan.gateway_secret.as_deref());
+    let frame =
+        |client| if is_gateway { Frame::verify(setup, client, secret) } else { Frame::check(setup, client) };
+    let frames = clients.iter().map(frame);
+    let frames: Arc<[Frame]> = frames.collect::<Result<_, _>>()?;
+    let nonce = if plan.nonces { Some(proving::nonce(setup).await?) } else { None };
+    let proofs = |count| Proofs::signed(setup, &clients, &frames, nonce.as_deref(), count).map(Arc::new);
+    let warm_up = if plan.warm { Some(proofs(clients.len())?) } else { None };
+    Ok(Script::proving(&proofs(plan.proofs)?, warm_up.as_ref(), plan.connections.max(1)))
 }
 
 fn spent(pid: Option<u32>, before: Option<Duration>) -> Result<Option<Duration>, Failure> {

@@ -7,6 +7,9 @@ use url::Url;
 
 use super::client::Client;
 use super::connection::{Connection, Head};
+use super::proving::Proofs;
+use super::token_client::TokenClient;
+use crate::http::Request;
 use crate::origin::authority;
 use crate::{Failure, Setup};
 
@@ -14,10 +17,14 @@ use crate::{Failure, Setup};
 pub(super) enum Script {
     /// The same requests, round and round.
     Fixed { requests: Arc<Vec<Vec<u8>>>, next: usize },
+    /// Every request has a proof of its own; all connections take from the same heap.
+    Proving { proofs: Arc<Proofs>, warm_up: Option<Arc<Proofs>>, request: Vec<u8> },
     /// Each session refreshes in turn.
     Refreshing { clients: Vec<Client>, next: usize, setup: Arc<Setup> },
     /// Each session registers once.
     Registering { clients: std::vec::IntoIter<Client>, setup: Arc<Setup> },
+    /// Each OAuth client refreshes its tokens in turn.
+    Renewing { clients: Vec<TokenClient>, next: usize, setup: Arc<Setup> },
 }
 
 impl Script {
@@ -34,7 +41,11 @@ impl Script {
             Self::Fixed { requests, next } => {
                 Some(Self::Fixed { requests: Arc::clone(requests), next: *next })
             }
-            Self::Refreshing { .. } | Self::Registering { .. } => None,
+            Self::Proving { warm_up, .. } => {
+                let proofs = Arc::clone(warm_up.as_ref()?);
+                Some(Self::Proving { proofs, warm_up: None, request: Vec::new() })
+            }
+            Self::Refreshing { .. } | Self::Registering { .. } | Self::Renewing { .. } => None,
         }
     }
 
@@ -42,9 +53,32 @@ impl Script {
     pub(super) fn questions(&self) -> usize {
         match self {
             Self::Fixed { requests, .. } => requests.len(),
+            Self::Proving { proofs, .. } => proofs.count(),
             Self::Refreshing { clients, .. } => clients.len(),
             Self::Registering { clients, .. } => clients.len(),
+            Self::Renewing { clients, .. } => clients.len(),
         }
+    }
+
+    /// All connections share the proofs.
+    pub(super) fn proving(
+        proofs: &Arc<Proofs>,
+        warm_up: Option<&Arc<Proofs>>,
+        connections: usize,
+    ) -> Vec<Self> {
+        let script = || Self::Proving {
+            proofs: Arc::clone(proofs),
+            warm_up: warm_up.map(Arc::clone),
+            request: Vec::new(),
+        };
+        (0..connections).map(|_| script()).collect()
+    }
+
+    /// Each connection owns some of the OAuth clients.
+    pub(super) fn renewing(clients: Vec<TokenClient>, connections: usize, setup: &Setup) -> Vec<Self> {
+        let setup = Arc::new(setup.clone());
+        let parts = dealt(clients, connections).into_iter();
+        parts.map(|clients| Self::Renewing { clients, next: 0, setup: Arc::clone(&setup) }).collect()
     }
 
     /// Each connection owns some of the sessions.
@@ -68,6 +102,17 @@ impl Script {
                 let request = requests.get(next.checked_rem(requests.len())?)?;
                 *next = next.wrapping_add(1);
                 Some(connection.exchange(request).await)
+            }
+            Self::Proving { proofs, request, .. } => {
+                request.clear();
+                proofs.write_next(request)?;
+                Some(proofs.judge(connection.exchange(request).await, connection))
+            }
+            Self::Renewing { clients, next, setup } => {
+                let place = next.checked_rem(clients.len())?;
+                *next = next.wrapping_add(1);
+                let client = clients.get_mut(place)?;
+                Some(client.renew(setup, connection).await)
             }
             Self::Refreshing { clients, next, setup } => {
                 let place = next.checked_rem(clients.len())?;
@@ -97,8 +142,8 @@ async fn refresh_once(
     Ok(head)
 }
 
-fn dealt(clients: Vec<Client>, connections: usize) -> Vec<Vec<Client>> {
-    let mut hands: Vec<Vec<Client>> = (0..connections).map(|_| Vec::new()).collect();
+fn dealt<C>(clients: Vec<C>, connections: usize) -> Vec<Vec<C>> {
+    let mut hands: Vec<Vec<C>> = (0..connections).map(|_| Vec::new()).collect();
     let mut dealt = clients.into_iter();
     while dealt.len() > 0 {
         for (hand, client) in hands.iter_mut().zip(dealt.by_ref()) {
@@ -166,7 +211,22 @@ fn endpoint_post(setup: &Setup, path: &str, extra: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn api_post(setup: &Setup, path: &str, body: &str) -> Vec<u8> {
+/// Any request, as bytes.
+pub(super) fn bytes(request: &Request) -> Vec<u8> {
+    let (method, url) = (&request.method, &request.url);
+    let mut bytes = format!("{method} {} HTTP/1.1\r\nhost: {}\r\n", url.path(), authority(url)).into_bytes();
+    for (name, value) in &request.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", request.body.len()).as_bytes());
+    bytes.extend_from_slice(&request.body);
+    bytes
+}
+
+pub(super) fn api_post(setup: &Setup, path: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
@@ -178,4 +238,4 @@ fn api_post(setup: &Setup, path: &str, body: &str) -> Vec<u8> {
 }
 
 /// An address that belongs to nobody (RFC 5737).
-const CLIENT_IP: &str = "203.0.113.7";
+pub(super) const CLIENT_IP: &str = "203.0.113.7";

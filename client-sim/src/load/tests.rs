@@ -7,6 +7,7 @@ use axum::routing::get;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::oauth::tests::fake::{Canned, Fake, denied};
 use crate::origin::Origin;
 
 #[tokio::test]
@@ -32,6 +33,47 @@ async fn tls_is_not_spoken() {
     assert!(matches!(outcome, Err(Failure::Usage(_))));
 }
 
+#[tokio::test]
+async fn each_proof_is_sent_once_and_then_the_load_is_over() {
+    let fake = Fake::start().await;
+    for kind in [Kind::DpopCheck, Kind::DpopVerify] {
+        for (warm, nonces) in [(false, false), (true, true)] {
+            let plan = Plan { kind: kind.clone(), sessions: 3, proofs: 20, warm, nonces, ..dpop_plan() };
+            let summary = run(&fake.setup(), &plan).await.unwrap();
+            assert_eq!((summary.requests, summary.all_good()), (20, true), "{summary:?}");
+        }
+    }
+    let proofs = fake.proofs();
+    let distinct: std::collections::BTreeSet<&String> = proofs.iter().collect();
+    assert_eq!(distinct.len(), proofs.len());
+    // Four times a code for each session; twice without a warm-up and twice with one of a proof a session.
+    assert_eq!(proofs.len(), 4 * 3 + 2 * 20 + 2 * (20 + 3));
+}
+
+#[tokio::test]
+async fn a_refused_check_is_no_success() {
+    let fake = Fake::start().await;
+    fake.answer_with("/v1/check", [denied(&Canned::status(401))]);
+    let plan = Plan { kind: Kind::DpopCheck, proofs: 5, warm: false, ..dpop_plan() };
+    let summary = run(&fake.setup(), &plan).await.unwrap();
+    assert_eq!((summary.requests, summary.errors, summary.all_good()), (4, 1, false), "{summary:?}");
+}
+
+#[tokio::test]
+async fn tokens_are_renewed_in_turn() {
+    let fake = Fake::start().await;
+    let summary = run(&fake.setup(), &Plan { kind: Kind::DpopRefresh, ..dpop_plan() }).await.unwrap();
+    assert!(summary.all_good(), "{summary:?}");
+    let used: Vec<String> =
+        fake.seen("/_holdfast/oauth/token").iter().filter_map(|s| s.refresh_token()).collect();
+    let distinct: std::collections::BTreeSet<&String> = used.iter().collect();
+    assert_eq!((distinct.len(), used.is_empty()), (used.len(), false), "each token is used once");
+}
+
+fn dpop_plan() -> Plan {
+    plan(Url::parse("http://127.0.0.1").unwrap())
+}
+
 fn setup(base: &Url) -> Setup {
     let origin = Origin::parse("https://shop.example").unwrap();
     Setup::new(origin, base.clone(), base.clone(), String::new(), Arc::new(SystemClock))
@@ -44,6 +86,8 @@ fn plan(url: Url) -> Plan {
         connections: 2,
         span: Duration::from_millis(100),
         warm: true,
+        proofs: 1,
+        nonces: false,
         pid: Some(std::process::id()),
         gateway_secret: None,
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::attacks::{Attack, OwnerAfterwards};
+use super::attacks::{Act, OwnerAfterwards};
 use super::burglar::{Burglar, given_cookie};
 use crate::app::{self, Decision, Session};
 use crate::audit::Bookmark;
@@ -37,12 +37,17 @@ impl<'r> Trial<'r> {
     }
 
     /// Plays the attack, looks after the owner and reads the audit file.
-    pub(super) async fn play(&mut self, attack: &Attack) -> Result<(), Failure> {
-        let outcome = (attack.play)(self).await;
+    pub(super) async fn play(
+        &mut self,
+        play: for<'a> fn(&'a mut Self) -> Act<'a>,
+        owner: OwnerAfterwards,
+    ) -> Result<(), Failure> {
+        let outcome = play(self).await;
         if outcome.is_ok() {
-            match attack.owner {
+            match owner {
                 OwnerAfterwards::Unharmed => self.owner_is_unharmed().await?,
-                OwnerAfterwards::LoggedOut => self.owner_is_logged_out().await?,
+                OwnerAfterwards::LoggedOut => self.session_is_ended(Some("logout")).await?,
+                OwnerAfterwards::SessionEnded => self.session_is_ended(None).await?,
             }
         }
         if let Some(audit) = &self.audit {
@@ -220,10 +225,11 @@ impl<'r> Trial<'r> {
         Ok(())
     }
 
-    async fn owner_is_logged_out(&mut self) -> Result<(), Failure> {
+    async fn session_is_ended(&mut self, reason: Option<&str>) -> Result<(), Failure> {
         let session = self.session_at_the_app().await?;
-        let ended = session.is_some_and(|s| s.state == "ended" && s.end_reason.as_deref() == Some("logout"));
-        self.report.finding(ended, "the session is ended by logout, and stays so");
+        let ended = session.is_some_and(|session| session.is_ended(reason));
+        let by = reason.unwrap_or("the server");
+        self.report.finding(ended, format!("the session is ended by {by}, and stays so"));
         Ok(())
     }
 }
@@ -238,5 +244,5 @@ pub(super) async fn log_in(browser: &mut Browser, setup: &Setup, who: &str) -> R
 }
 
 /// Addresses that belong to nobody (RFC 5737).
-const OWNER_IP: &str = "203.0.113.7";
+pub(super) const OWNER_IP: &str = "203.0.113.7";
 pub(super) const THIEF_IP: &str = "198.51.100.9";

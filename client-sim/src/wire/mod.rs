@@ -1,6 +1,8 @@
-//! The shapes that travel: headers, proofs and session instructions, exactly as Chromium reads and writes them.
+//! The shapes that travel: headers, proofs and session instructions, exactly as Chromium reads and writes them; and the
+//! proofs of OAuth clients.
 
 pub mod challenge;
+pub mod dpop;
 pub mod host_pattern;
 pub mod instructions;
 pub mod proof;

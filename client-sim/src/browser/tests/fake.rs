@@ -1,9 +1,7 @@
 //! A server that keeps no rules: it answers well by default, and as told when told.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +11,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use super::super::{Browser, Network, Page, Visit};
-use crate::clock::{Clock, Wait};
+use crate::clock::{Clock, ManualClock};
 use crate::http::Transport;
 use crate::key::KeyMaker;
 use crate::origin::Origin;
@@ -65,27 +63,6 @@ impl Seen {
     }
 }
 
-/// A clock that stands still until it is moved.
-#[derive(Debug)]
-pub(super) struct ManualClock(AtomicU64);
-
-impl ManualClock {
-    pub(super) fn advance(&self, span: Duration) {
-        self.0.fetch_add(u64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    fn wait(&self, span: Duration) -> Wait<'_> {
-        self.advance(span);
-        Box::pin(std::future::ready(()))
-    }
-}
-
 #[derive(Debug)]
 struct Inner {
     seen: Vec<Seen>,
@@ -114,7 +91,7 @@ impl Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, inner, clock: Arc::new(ManualClock(AtomicU64::new(1_000_000_000))) }
+        Self { address, inner, clock: Arc::new(ManualClock::default()) }
     }
 
     pub(super) fn browser(&self) -> Browser {

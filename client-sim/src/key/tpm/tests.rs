@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
 use super::super::{Algorithm, DeviceKey, KeyMaker, Place};
 use super::*;
+use crate::wire::dpop::{self, Claims};
 
 struct Swtpm {
     process: Child,
@@ -46,6 +47,19 @@ async fn a_tpm_key_signs_many_times_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_tpm_key_signs_dpop_proofs() {
+    let state = tempfile::tempdir().unwrap();
+    let Some(swtpm) = start(state.path()).await else { return };
+    let maker = KeyMaker { place: Place::Tpm(swtpm.tcti.clone()), algorithms: vec![Algorithm::Es256] };
+    let key = maker.make_preferred().await.unwrap();
+    let url = url::Url::parse("https://shop.example/account").unwrap();
+    let claims = Claims::new(&http::Method::GET, &url, Duration::ZERO).unwrap().for_token("token");
+    let proof = dpop::proof(&key, &claims).await.unwrap();
+    let (input, signature) = proof.rsplit_once('.').unwrap();
+    assert_signs(&key, input.as_bytes(), &from_base64url(signature).unwrap());
+}
+
+#[tokio::test]
 async fn another_tpm_cannot_use_the_blobs() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let Some(swtpm) = start(one.path()).await else { return };
@@ -64,9 +78,13 @@ fn short_numbers_are_padded_on_the_left() {
 }
 
 fn assert_verifies(key: &DeviceKey, signature: &[u8]) {
+    assert_signs(key, b"message", signature);
+}
+
+fn assert_signs(key: &DeviceKey, message: &[u8], signature: &[u8]) {
     let Jwk::Ec { x, y, .. } = key.jwk() else { panic!("an EC key") };
     let point = [vec![4], from_base64url(x).unwrap(), from_base64url(y).unwrap()].concat();
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(b"message", signature).unwrap();
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).unwrap();
     assert!(key.public_der().unwrap().ends_with(&from_base64url(y).unwrap()));
 }
 
