@@ -34,6 +34,16 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("PUBLIC__TLS__KEY", "k.pem"),
         ("APPS__0__NAME", "store"),
         ("APPS__0__ORIGIN", "https://store.example"),
+        ("APPS__0__AUDIENCES", "https://api.store.example"),
+        ("CLIENTS__0__APP", "store"),
+        ("CLIENTS__1__APP", "store"),
+        ("CLIENTS__1__SCOPES", "a,b"),
+        ("OAUTH__ACCESS_TOKEN", "5m"),
+        ("DPOP__ALGORITHMS", "ES256,RS256"),
+        ("DPOP__MAX_AGE", "30s"),
+        ("DPOP__SKEW", "5s"),
+        ("DPOP__NONCE", "always"),
+        ("DPOP__NONCE_LIFE", "2m"),
         ("SESSION__COOKIE_NAME", "__Host-sid"),
         ("SESSION__IDLE", "30m"),
         ("SESSION__ABSOLUTE", "7d"),
@@ -44,6 +54,7 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("DBSC__ALGORITHMS", "RS256, ES256"),
         ("GATEWAYS__TRUSTED", "10.0.0.0/8,::1/128"),
         ("GATEWAYS__SECRET_FILE", "g"),
+        ("GATEWAYS__ASSERTION", "true"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -59,7 +70,11 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("store", "https://store.example")
     );
     assert_eq!((config.algorithms.len(), config.secrets.previous_root_key_files.len()), (2, 2));
-    assert_eq!(config.gateways.context("gateways")?.trusted.len(), 2);
+    let gateways = config.gateways.context("gateways")?;
+    assert_eq!((gateways.trusted.len(), gateways.assertion), (2, true));
+    assert_eq!((config.access_token, config.dpop.max_age), (Duration::from_secs(300), Duration::from_secs(30)));
+    assert_eq!((config.dpop.algorithms.len(), config.dpop.always_nonce), (2, true));
+    assert_eq!((config.clients[1].app.as_str(), config.clients[1].scopes.len()), ("store", 2));
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -90,6 +105,33 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[dbsc]", "algorithms = [\"es256\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"ES256\", \"PS256\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = \"ES256\"", "dbsc.algorithms"),
+        ("[dpop]", "algorithms = []", "dpop.algorithms"),
+        ("[dpop]", "algorithms = [\"HS256\"]", "dpop.algorithms"),
+        ("[dpop]", "algorithms = [\"ES256\", \"ES256\"]", "dpop.algorithms"),
+        ("[dpop]", "max_age = \"10m\"", "dpop.max_age"),
+        ("[dpop]", "skew = \"2m\"", "dpop.skew"),
+        ("[dpop]", "nonce = \"never\"", "dpop.nonce"),
+        ("[dpop]", "nonce_life = \"1s\"", "dpop.nonce_life"),
+        ("[oauth]", "access_token = \"16m\"", "oauth.access_token"),
+        ("[oauth]", "access_token = \"1s\"", "oauth.access_token"),
+        ("[[clients]]", "client_id = \"x\"\napp = \"shop\"", "clients.2.redirect_uris"),
+        ("[[clients]]", "redirect_uris = [\"https://a/\"]\napp = \"shop\"", "clients.2.client_id"),
+        ("[[clients]]", "client_id = \"a b\"\nredirect_uris = [\"https://a/\"]", "clients.2.client_id"),
+        ("[[clients]]", "client_id = \"x\"\nredirect_uris = []", "clients.2.redirect_uris"),
+        ("[[clients]]", "client_id = \"x\"\nredirect_uris = [\"/callback\"]", "clients.2.redirect_uris"),
+        ("[[clients]]", "client_id = \"x\"\nredirect_uris = [\"https://a/#f\"]", "clients.2.redirect_uris"),
+        ("[[clients]]", "client_id = \"x\"\nredirect_uris = [\"https://a/\"]", "clients"),
+        ("[[clients]]", "client_id = \"x\"\nredirect_uris = [\"https://a/\"]\napp = \"none\"", "clients"),
+        (
+            "[[clients]]",
+            "client_id = \"shop-cli\"\nredirect_uris = [\"https://a/\"]\napp = \"shop\"",
+            "clients",
+        ),
+        (
+            "[[clients]]",
+            "client_id = \"x\"\nredirect_uris = [\"https://a/\"]\napp = \"shop\"\nscopes = [\"a b\"]",
+            "clients.2.scopes",
+        ),
         ("[gateways]", "trusted = [\"10.0.0.0/8\"]", "gateways.secret_file"),
         ("[gateways]", "secret_file = \"g\"", "gateways.trusted"),
         ("[gateways]", "secret_file = \"g\"\ntrusted = [\"10.0.0.0/33\"]", "gateways.trusted"),
