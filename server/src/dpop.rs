@@ -1,5 +1,7 @@
 //! DPoP at the edge: proofs that are taken, and the challenges that say why one was not.
 
+use std::borrow::Cow;
+
 use holdfast_core::{
     Rejection, Rule, UnixTime, Verified,
     dpop::{Expected, Proof, UnverifiedProof, issue_nonce},
@@ -120,11 +122,16 @@ pub(crate) fn challenge(house: &Holdfast, error: &str, says: &str) -> HeaderValu
 }
 
 /// What the one who broke a rule is told of it.
-pub(crate) const fn description_of(rule: Rule) -> &'static str {
+pub(crate) fn description_of(rule: Rule) -> Cow<'static, str> {
     match ErrorCode::of(rule) {
-        ErrorCode::UseDpopNonce => "sign a new proof with the nonce in DPoP-Nonce",
-        _ if matches!(rule, Rule::P20) => "Invalid DPoP key binding",
-        _ if matches!(rule, Rule::T09) => "use the DPoP scheme",
-        ErrorCode::InvalidDpopProof | ErrorCode::InvalidToken => rule.says(),
+        ErrorCode::UseDpopNonce => "sign a new proof with the nonce in DPoP-Nonce".into(),
+        _ if matches!(rule, Rule::P20) => "Invalid DPoP key binding".into(),
+        _ if matches!(rule, Rule::T09) => "use the DPoP scheme".into(),
+        ErrorCode::InvalidDpopProof | ErrorCode::InvalidToken => broken(rule).into(),
     }
+}
+
+/// A rule says what would be right; this says that it was not so.
+pub(crate) fn broken(rule: Rule) -> String {
+    format!("this was not kept: {}", rule.says())
 }

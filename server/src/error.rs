@@ -11,6 +11,8 @@ pub(crate) enum Trouble {
     Randomness,
     /// A record kept changing under our hands; the client may try again.
     Contention,
+    /// An issuer of access tokens has never told its keys.
+    Issuer,
     /// The store does not answer; why is for the operator's eyes alone.
     Store(Unavailable),
 }
@@ -20,6 +22,7 @@ impl Trouble {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Contention => "contention",
+            Self::Issuer => "issuer_unavailable",
             Self::Randomness => "randomness_unavailable",
             Self::Store(_) => "store_unavailable",
         }
@@ -36,6 +39,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Contention => "the session kept changing while the request was served; try again",
+            Self::Issuer => "the issuer of this access token does not tell its keys; try again",
             Self::Randomness => "the operating system gives no randomness; the operator has to look",
             Self::Store(_) => "the session store does not answer; nothing was changed, try again",
         })

@@ -15,6 +15,7 @@ mod dpop;
 mod error;
 mod extract;
 mod house;
+mod issuers;
 mod listen;
 mod oauth;
 mod random;

@@ -13,6 +13,7 @@ use crate::{
     config::{AppConfig, Config, StoreConfig},
     context::RequestIds,
     house::{App, Gateways, Holdfast},
+    issuers::Issuers,
     listen::{Listener, Service, Shutdown, acceptor},
     oauth::{AccessTokens, Clients, OAuth},
     random::random,
@@ -210,6 +211,7 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
     let oauth = OAuth {
         clients: Clients::new(config.clients, &apps),
         tokens: AccessTokens::new(Arc::clone(&signing)),
+        issuers: Issuers::new(config.issuers).map_err(StartError::Configuration)?,
         algs: algs.join(" "),
         dpop: config.dpop,
         access_token: config.access_token,

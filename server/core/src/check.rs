@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    UnixTime,
+    Level, UnixTime,
     cookie::AuthenticCookie,
     jose::Thumbprint,
     policy::{Requirements, SessionPolicy},
@@ -180,6 +180,18 @@ pub fn judge_token_session(
     }
     let requirements = Requirements { max_proof_age: None, ..*requirements };
     judge_requirements(session, &requirements, now).unwrap_or(Verdict::ALLOW)
+}
+
+/// Judges what the caller demands of a token of another issuer, of which nothing is known but its key.
+pub fn judge_foreign_token(requirements: &Requirements) -> Verdict {
+    let step_up = |reason| Verdict { decision: Decision::StepUp, ..Verdict::deny(reason) };
+    if requirements.binding.is_some_and(|level| level > Level::Software) {
+        step_up(Reason::BindingRequired)
+    } else if requirements.max_auth_age.is_some() {
+        step_up(Reason::AuthTooOld)
+    } else {
+        Verdict::ALLOW
+    }
 }
 
 /// The current generation and, for a short while, the one before it. `None` if the cookie is one of them.

@@ -2,13 +2,14 @@
 
 mod token;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use holdfast_core::{
-    Rule,
+    Level, Rule, SessionId,
     check::{Decision, Reason, Verdict, judge_cookie, judge_session},
     cookie::AuthenticCookie,
     dbsc::expire_cookie,
+    oauth::AccessToken,
     origin::LocalPath,
     policy::Requirements,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     /// The session, if it is one of this app; also when it was refused.
     pub(crate) found: Option<Found>,
+    /// The token of another issuer that was taken; it has no session here.
+    pub(crate) foreign: Option<Arc<AccessToken>>,
     pub(crate) status: StatusCode,
     /// Where to send the client, with status 307.
     pub(crate) location: Option<String>,
@@ -59,13 +62,41 @@ pub(crate) struct Answer {
     pub(crate) nonce: Option<HeaderValue>,
 }
 
+/// Whose an allowed request is.
+pub(crate) struct Identity<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) binding: Level,
+}
+
+impl Answer {
+    /// Whose the request is, if it may go on.
+    pub(crate) fn identity(&self) -> Option<Identity<'_>> {
+        if self.verdict.decision != Decision::Allow {
+            return None;
+        }
+        if let Some(found) = &self.found {
+            let record = found.session.record();
+            return Some(Identity {
+                user: &record.user,
+                session: Some(record.id),
+                binding: found.session.level(),
+            });
+        }
+        // A token of another issuer: all that is known of its key is that there is one.
+        let token = self.foreign.as_ref()?;
+        Some(Identity { user: &token.subject, session: None, binding: Level::Software })
+    }
+}
+
 /// Decides. Writes nothing but the note that the session was used.
 pub(crate) async fn check(
     house: &Holdfast,
     question: &Question<'_>,
     context: &Context,
 ) -> Result<Answer, Trouble> {
-    let Judged { verdict, found, confirms, nonce, refused } = judge(house, question, context).await?;
+    let Judged { verdict, found, foreign, confirms, nonce, refused } =
+        judge(house, question, context).await?;
     if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
         house.store.touch(found.session.record().id, context.now, confirms);
     }
@@ -83,7 +114,7 @@ pub(crate) async fn check(
     let challenge = (answer.status == StatusCode::UNAUTHORIZED)
         .then(|| challenge(house, question, &verdict, rule))
         .flatten();
-    Ok(Answer { challenge, nonce, ..answer })
+    Ok(Answer { foreign, challenge, nonce, ..answer })
 }
 
 /// The signed identity of an allowed request.
@@ -102,6 +133,8 @@ pub(crate) fn assertion(
 struct Judged {
     verdict: Verdict,
     found: Option<Found>,
+    /// The token of another issuer that was taken.
+    foreign: Option<Arc<AccessToken>>,
     /// The cookie is of a bound generation: its browser has stored what binding gave it. Or the proof has a nonce.
     confirms: bool,
     /// A nonce for the client's next proof.
@@ -112,17 +145,19 @@ struct Judged {
 
 impl Judged {
     const fn denied(reason: Reason) -> Self {
-        Self { verdict: Verdict::deny(reason), found: None, confirms: false, nonce: None, refused: None }
+        Self {
+            verdict: Verdict::deny(reason),
+            found: None,
+            foreign: None,
+            confirms: false,
+            nonce: None,
+            refused: None,
+        }
     }
 
     fn refused(refused: Refused, found: Option<Found>) -> Self {
-        Self {
-            verdict: token::verdict_of(&refused),
-            found,
-            confirms: false,
-            nonce: None,
-            refused: Some(refused),
-        }
+        let verdict = token::verdict_of(&refused);
+        Self { found, refused: Some(refused), ..Self::denied(verdict.reason) }
     }
 }
 
@@ -158,13 +193,14 @@ async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> 
         judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
     });
     let confirms = cookie.get().generation > 0;
-    Ok(Judged { verdict, found: Some(found), confirms, nonce: None, refused: None })
+    Ok(Judged { verdict, found: Some(found), confirms, ..Judged::denied(verdict.reason) })
 }
 
 fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Option<Found>) -> Answer {
     let answer = |status, location, set_cookie| Answer {
         verdict,
         found,
+        foreign: None,
         status,
         location,
         set_cookie,
@@ -204,7 +240,7 @@ fn challenge(
     match (question.authorization, rule) {
         (_, Some(rule)) => {
             let code = dpop::ErrorCode::of(rule).as_str();
-            Some(dpop::challenge(house, code, dpop::description_of(rule)))
+            Some(dpop::challenge(house, code, &dpop::description_of(rule)))
         }
         (Authorization::Several, None) => {
             Some(dpop::challenge(house, "invalid_request", "send exactly one Authorization header"))

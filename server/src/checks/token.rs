@@ -2,7 +2,7 @@
 
 use holdfast_core::{
     Rejection, Rule,
-    check::{Decision, Reason, Verdict, judge_token_session},
+    check::{Decision, Reason, Verdict, judge_foreign_token, judge_token_session},
     dpop::{BoundToken, Expected, NonceDemand, TargetUri},
     oauth::UnverifiedAccessToken,
 };
@@ -31,7 +31,7 @@ pub(super) async fn judge(
         Err(refused) => return Ok(Judged::refused(refused, None)),
     };
     let refused = |rejection| Refused { rejection, key: Some(*proof.thumbprint()) };
-    let recognised = match house.oauth.tokens.recognise(house, question.app, text, context.now)? {
+    let recognised = match house.oauth.tokens.recognise(house, question.app, text, context.now).await? {
         Ok(recognised) => recognised,
         Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
     };
@@ -39,31 +39,37 @@ pub(super) async fn judge(
         Ok(key) => *key,
         Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
     };
-    let Some(found) = session_of(house, &recognised).await? else {
-        return Ok(Judged::denied(Reason::SessionUnknown));
+    let (verdict, found) = if recognised.is_ours {
+        let Some(found) = session_of(house, &recognised).await? else {
+            return Ok(Judged::denied(Reason::SessionUnknown));
+        };
+        let (session, requirements) = (&found.session, &question.requirements);
+        let now = context.now;
+        let verdict = judge_token_session(&key, session, found.activity, requirements, &house.policy, now);
+        (verdict, Some(found))
+    } else {
+        (judge_foreign_token(&question.requirements), None)
     };
-    let requirements = &question.requirements;
-    let verdict =
-        judge_token_session(&key, &found.session, found.activity, requirements, &house.policy, context.now);
     if verdict.decision != Decision::Allow {
-        return Ok(Judged { verdict, found: Some(found), ..Judged::denied(verdict.reason) });
+        return Ok(Judged { verdict, found, ..Judged::denied(verdict.reason) });
     }
     let address = TargetUri::parse(&format!("{}{target}", question.app.origin));
     let expected = Expected {
         method: question.method,
         target: address.as_ref(),
         token: Some(BoundToken { hash: &recognised.hash, key: &key }),
-        nonce: demand(&recognised, &found),
+        nonce: demand(&recognised, found.as_ref()),
     };
     Ok(match dpop::take(house, proof, &expected, context).await? {
         Ok(proof) => Judged {
             verdict,
-            found: Some(found),
+            foreign: (!recognised.is_ours).then_some(recognised.token),
+            found,
             confirms: proof.get().nonce_is_worn.is_some(),
             nonce: dpop::next_nonce(house, proof.get(), context.now),
             refused: None,
         },
-        Err(refused) => Judged::refused(refused, Some(found)),
+        Err(refused) => Judged::refused(refused, found),
     })
 }
 
@@ -94,8 +100,8 @@ async fn session_of(house: &Holdfast, recognised: &Recognised) -> Result<Option<
 }
 
 /// Who has shown a nonce goes on doing so; and what an earlier run has issued may come with a proof that it has seen.
-fn demand(recognised: &Recognised, found: &Found) -> NonceDemand {
-    if found.activity.confirmed_at.is_some() {
+fn demand(recognised: &Recognised, found: Option<&Found>) -> NonceDemand {
+    if found.is_some_and(|found| found.activity.confirmed_at.is_some()) {
         NonceDemand::Yes
     } else if recognised.is_of_this_run {
         NonceDemand::No

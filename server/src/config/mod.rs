@@ -14,8 +14,8 @@ use std::{
 use holdfast_core::{Origin, dbsc::CookieName, dpop::DpopPolicy, jose::Algorithm, policy::SessionPolicy};
 use ipnet::IpNet;
 
-pub use oauth::ClientConfig;
 pub(crate) use oauth::is_scope_token;
+pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use problem::{Problem, Problems};
 use reader::Reader;
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub access_token: Duration,
     /// The OAuth clients.
     pub clients: Vec<ClientConfig>,
+    /// The issuers of access tokens beside this server.
+    pub issuers: Vec<IssuerConfig>,
     /// Who may ask as a gateway; nobody if absent.
     pub gateways: Option<GatewayConfig>,
     /// Where sessions are kept.
@@ -174,6 +176,8 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let access_token = oauth::read_oauth(root.section("oauth"));
     let clients = root.sections("clients", oauth::read_client);
     let clients = oauth::place_clients(&mut root, clients, &apps);
+    let issuers = root.sections("issuers", oauth::read_issuer);
+    oauth::refuse_own_issuers(&mut root, &issuers, &apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
@@ -195,6 +199,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         dpop,
         access_token,
         clients,
+        issuers,
         gateways: match gateways {
             Some(gateways) => Some(gateways?),
             None => None,

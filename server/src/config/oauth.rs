@@ -1,11 +1,11 @@
 //! `[dpop]`, `[oauth]` and `[[clients]]`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use holdfast_core::{dpop::DpopPolicy, jose::Algorithm};
 
 use super::{AppConfig, reader::Reader};
-use crate::token::TokenHash;
+use crate::{issuers::ALGORITHMS, token::TokenHash};
 
 /// An OAuth client.
 #[derive(Clone, Debug)]
@@ -115,6 +115,82 @@ pub(super) fn read_client(mut section: Reader<'_>) -> Option<WrittenClient> {
         audiences,
     };
     Some(WrittenClient { app, client })
+}
+
+/// An issuer of access tokens beside this server.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// Its name: `iss` of its tokens.
+    pub issuer: String,
+    /// What `aud` must hold; the names of the app that is asked if there are none.
+    pub audiences: Vec<String>,
+    /// What its tokens may be signed with.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub source: KeySource,
+}
+
+/// Where the keys of an issuer are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A JWK set in a file.
+    File(PathBuf),
+    /// The address of one.
+    Address(String),
+}
+
+pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
+    let issuer = section.require("issuer", "\"https://id.example\"");
+    let audiences = section.take_or("audiences", Vec::new());
+    let algorithms = section.take_or("algorithms", ALGORITHMS.to_vec());
+    let file: Option<PathBuf> = section.take("jwks_file");
+    let address: Option<String> = section.take("jwks_url");
+    if algorithms.is_empty() {
+        section.problem("algorithms", "name at least one of \"ES256\", \"EdDSA\", \"PS256\" and \"RS256\"");
+    }
+    refuse_twice(&mut section, "algorithms", &algorithms);
+    if address.as_deref().is_some_and(|address| !is_fetchable(address)) {
+        section.problem("jwks_url", "this is an https address, or http on the loopback interface");
+    }
+    let source = match (file, address) {
+        (Some(file), None) => Some(KeySource::File(file)),
+        (None, Some(address)) => Some(KeySource::Address(address)),
+        (Some(_), Some(_)) | (None, None) => {
+            section.problem(
+                "jwks_url",
+                "write either jwks_url = \"https://id.example/jwks\" or jwks_file = \"id.jwks\"",
+            );
+            None
+        }
+    };
+    section.finish();
+    Some(IssuerConfig { issuer: issuer?, audiences, algorithms, source: source? })
+}
+
+/// Each app's origin is the name under which this server issues tokens itself.
+pub(super) fn refuse_own_issuers(root: &mut Reader<'_>, issuers: &[IssuerConfig], apps: &[AppConfig]) {
+    for (index, IssuerConfig { issuer, .. }) in issuers.iter().enumerate() {
+        if apps.iter().any(|app| app.origin.as_str() == issuer) {
+            root.problem(
+                "issuers",
+                format!("{issuer:?} is the origin of an app, for which this server issues tokens"),
+            );
+        }
+        if issuers.iter().take(index).any(|other| other.issuer == *issuer) {
+            root.problem("issuers", format!("two issuers are named {issuer:?}"));
+        }
+    }
+}
+
+/// Keys that came over a network without TLS would be anybody's.
+fn is_fetchable(address: &str) -> bool {
+    let Ok(uri) = address.parse::<http::Uri>() else { return false };
+    let is_loopback = matches!(uri.host(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    match uri.scheme_str() {
+        Some("https") => uri.host().is_some(),
+        Some("http") => is_loopback,
+        _ => false,
+    }
 }
 
 /// Finds each client's app.

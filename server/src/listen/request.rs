@@ -145,7 +145,7 @@ impl Shared {
     fn tell_of_trouble(&self, context: &Context, trouble: &Trouble) {
         let detail = match trouble {
             Trouble::Store(unavailable) => unavailable.to_string(),
-            Trouble::Contention | Trouble::Randomness => trouble.to_string(),
+            Trouble::Contention | Trouble::Issuer | Trouble::Randomness => trouble.to_string(),
         };
         let event = Event {
             event: Some(EventName::StoreUnavailable),

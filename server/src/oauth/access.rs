@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use holdfast_core::{
     Rejection, Rule, UnixTime,
     dpop::Boot,
-    jose::Thumbprint,
+    jose::{PublicKey, Thumbprint},
     oauth::{AccessToken, TokenExpectation, UnverifiedAccessToken},
     session::Session,
 };
@@ -17,7 +17,9 @@ use crate::{
     cache::Cache,
     error::Trouble,
     house::{App, Holdfast},
+    issuers::Tell,
     random::random,
+    sessions::is_user,
     signing::SigningKeys,
 };
 
@@ -33,6 +35,8 @@ pub(crate) struct Recognised {
     pub(crate) token: Arc<AccessToken>,
     /// SHA-256 of its text.
     pub(crate) hash: [u8; 32],
+    /// It was issued by this server, and has a session here.
+    pub(crate) is_ours: bool,
     /// It was issued by this run of this server.
     pub(crate) is_of_this_run: bool,
 }
@@ -79,30 +83,29 @@ impl AccessTokens {
     ///
     /// # Errors
     /// `T-01` to `T-07`; outside, our own trouble.
-    pub(crate) fn recognise(
+    pub(crate) async fn recognise(
         &self,
         house: &Holdfast,
         app: &App,
         text: &str,
         now: UnixTime,
     ) -> Result<Result<Recognised, Rejection>, Trouble> {
-        let audiences: Vec<&str> =
-            std::iter::once(app.origin.as_str()).chain(app.audiences.iter().map(String::as_str)).collect();
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         if let Some(token) = self.verified.find(&hash) {
-            let expected = expectation(&token.issuer, house, &audiences, now);
-            return Ok(token.judge(&expected).map(|()| Recognised::new(token, hash, &house.oauth.boot)));
+            let names = names_of(house, app, &token.issuer);
+            let judged = token.judge(&expectation(&token.issuer, house, &names, now));
+            return Ok(judged.map(|()| Recognised::new(token, hash, house)));
         }
-        Ok(self.verify(house, &audiences, text, now)?.map(|token| {
+        Ok(self.verify(house, app, text, now).await?.map(|token| {
             let token = Arc::new(token);
             self.verified.keep(hash, Arc::clone(&token));
-            Recognised::new(token, hash, &house.oauth.boot)
+            Recognised::new(token, hash, house)
         }))
     }
 
     /// Whether tokens of this issuer are known here.
     pub(crate) fn knows(&self, house: &Holdfast, issuer: &str) -> bool {
-        is_ours(issuer, house)
+        is_ours(issuer, house) || house.oauth.issuers.named(issuer).is_some()
     }
 
     /// The token of a text, if it is one of ours and alive, wherever it is good.
@@ -125,10 +128,10 @@ impl AccessTokens {
             .map(holdfast_core::Verified::into_inner))
     }
 
-    fn verify(
+    async fn verify(
         &self,
         house: &Holdfast,
-        audiences: &[&str],
+        app: &App,
         text: &str,
         now: UnixTime,
     ) -> Result<Result<AccessToken, Rejection>, Trouble> {
@@ -137,23 +140,57 @@ impl AccessTokens {
             Err(rejection) => return Ok(Err(rejection)),
         };
         // T-02 · RFC 9068 §4, RFC 8725 §3.8: who vouches for a token is on a list, not in the token.
-        if !is_ours(unverified.issuer(), house) {
+        if !self.knows(house, unverified.issuer()) {
             return Ok(Err(Rule::T02.into()));
         }
-        let expected = expectation(unverified.issuer(), house, audiences, now);
-        let period = self.keys.at(now)?;
         // T-03 · RFC 9068 §4: a key that nobody has published signs nothing.
-        let Some(key) = unverified.key_id().and_then(|id| period.key(id)) else {
-            return Ok(Err(Rule::T03.into()));
-        };
-        Ok(unverified.verify(key, &expected).map(holdfast_core::Verified::into_inner))
+        let Some(key) = self.key(house, &unverified, now).await? else { return Ok(Err(Rule::T03.into())) };
+        let names = names_of(house, app, unverified.issuer());
+        let expected = expectation(unverified.issuer(), house, &names, now);
+        let verified = unverified.verify(&key, &expected).map(holdfast_core::Verified::into_inner);
+        Ok(verified.and_then(refuse_unspeakable))
+    }
+
+    async fn key(
+        &self,
+        house: &Holdfast,
+        token: &UnverifiedAccessToken<'_>,
+        now: UnixTime,
+    ) -> Result<Option<PublicKey>, Trouble> {
+        match house.oauth.issuers.named(token.issuer()) {
+            Some(issuer) => {
+                let Some(algorithm) = token.algorithm() else { return Ok(None) };
+                let tell = Tell { log: &house.log, metrics: &house.metrics };
+                house.oauth.issuers.key(issuer, token.key_id(), algorithm, now, &tell).await
+            }
+            None => {
+                let period = self.keys.at(now)?;
+                Ok(token.key_id().and_then(|id| period.key(id)).cloned())
+            }
+        }
     }
 }
 
+/// The names that `aud` of a token may hold when it is sent to `app`.
+fn names_of<'a>(house: &'a Holdfast, app: &'a App, issuer: &str) -> Vec<&'a str> {
+    match house.oauth.issuers.named(issuer).map(|issuer| &issuer.audiences) {
+        Some(audiences) if !audiences.is_empty() => audiences.iter().map(String::as_str).collect(),
+        Some(_) | None => {
+            std::iter::once(app.origin.as_str()).chain(app.audiences.iter().map(String::as_str)).collect()
+        }
+    }
+}
+
+/// A subject travels in a header. Our own were judged when their session began.
+fn refuse_unspeakable(token: AccessToken) -> Result<AccessToken, Rejection> {
+    if is_user(&token.subject) { Ok(token) } else { Err(Rule::T01.into()) }
+}
+
 impl Recognised {
-    fn new(token: Arc<AccessToken>, hash: [u8; 32], boot: &Boot) -> Self {
-        let is_of_this_run = token.id.as_deref().is_some_and(|id| is_id_of(id, boot));
-        Self { token, hash, is_of_this_run }
+    fn new(token: Arc<AccessToken>, hash: [u8; 32], house: &Holdfast) -> Self {
+        let is_ours = is_ours(&token.issuer, house);
+        let is_named_here = token.id.as_deref().is_some_and(|id| is_id_of(id, &house.oauth.boot));
+        Self { token, hash, is_ours, is_of_this_run: is_ours && is_named_here }
     }
 }
 

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use holdfast_core::dpop::{Boot, DpopPolicy};
 
+use crate::issuers::Issuers;
+
 /// Everything about OAuth that the process owns.
 pub(crate) struct OAuth {
     pub(crate) clients: Clients,
     pub(crate) tokens: AccessTokens,
+    pub(crate) issuers: Issuers,
     pub(crate) dpop: DpopPolicy,
     /// `algs` of every challenge and the metadata (RFC 9449 §5.1, §7.1): what is accepted, no more and no less.
     pub(crate) algs: String,

@@ -56,17 +56,18 @@ pub(crate) async fn check(
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = decide(&house, &question, &context).await?;
-    let allowed = answer.verdict.decision == Decision::Allow;
     let mut request_headers: Vec<(&str, String)> = Vec::new();
-    if let Some(found) = answer.found.as_ref().filter(|_| allowed) {
-        let record = found.session.record();
-        request_headers.push(("Holdfast-User", record.user.to_string()));
-        request_headers.push(("Holdfast-Session", record.id.to_string()));
-        request_headers.push(("Holdfast-Binding", found.session.level().as_str().to_owned()));
-        let assertion = assertion(&house, &question, found, &context);
+    if let Some(identity) = answer.identity() {
+        let session = identity.session.map(|id| id.to_string()).unwrap_or_default();
+        let found = answer.found.as_ref();
+        let assertion = found.and_then(|found| assertion(&house, &question, found, &context));
         let assertion = assertion.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        request_headers.push(("Holdfast-User", identity.user.to_owned()));
+        request_headers.push(("Holdfast-Session", session));
+        request_headers.push(("Holdfast-Binding", identity.binding.as_str().to_owned()));
         request_headers.push(("Holdfast-Assertion", assertion.to_owned()));
     }
+    let allowed = answer.verdict.decision == Decision::Allow;
     let mut response_headers: Vec<(&str, String)> = Vec::new();
     if !allowed {
         response_headers.push(("Cache-Control", "no-store".to_owned()));

@@ -6,14 +6,11 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use holdfast_core::{
-    check::{Decision, Reason},
-    policy::Requirements,
-};
+use holdfast_core::{check::Reason, policy::Requirements};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
-    checks::{Answer, Question, assertion, check},
+    checks::{Answer, Identity, Question, assertion, check},
     context::Context,
     dpop,
     extract::{
@@ -98,33 +95,23 @@ async fn verify(
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = check(house, &question, context).await?;
-    Ok(match (answer.verdict.decision, &answer.found) {
-        (Decision::Allow, Some(found)) => {
-            let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
-            let assertion = wanted.then(|| assertion(house, &question, found, context)).flatten();
-            allow(found, assertion, answer.nonce)
-        }
-        _ => refuse(answer, redirects),
-    })
+    let Some(identity) = answer.identity() else { return Ok(refuse(answer, redirects)) };
+    let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
+    let about = answer.found.as_ref().filter(|_| wanted);
+    let assertion = about.and_then(|found| assertion(house, &question, found, context));
+    Ok(allow(&identity, assertion, answer.nonce.clone()))
 }
 
 /// 200 with the identity headers, each of them always there: a gateway that copies a missing header would keep what the
 /// client sent under that name.
-fn allow(
-    found: &holdfast_store::Found,
-    assertion: Option<HeaderValue>,
-    nonce: Option<HeaderValue>,
-) -> Response {
-    let record = found.session.record();
+fn allow(identity: &Identity<'_>, assertion: Option<HeaderValue>, nonce: Option<HeaderValue>) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        USER,
-        HeaderValue::from_bytes(record.user.as_bytes()).unwrap_or(HeaderValue::from_static("")),
-    );
-    headers.insert(SESSION, header_value(record.id.to_string()));
-    headers.insert(BINDING, HeaderValue::from_static(found.session.level().as_str()));
-    headers.insert(ASSERTION, assertion.unwrap_or(HeaderValue::from_static("")));
+    let empty = HeaderValue::from_static("");
+    headers.insert(USER, HeaderValue::from_bytes(identity.user.as_bytes()).unwrap_or(empty.clone()));
+    headers.insert(SESSION, identity.session.map_or(empty.clone(), |id| header_value(id.to_string())));
+    headers.insert(BINDING, HeaderValue::from_static(identity.binding.as_str()));
+    headers.insert(ASSERTION, assertion.unwrap_or(empty));
     headers.extend(nonce.map(|nonce| (dpop::NONCE, nonce)));
     response.extensions_mut().insert(Code(Reason::Ok.as_str()));
     response

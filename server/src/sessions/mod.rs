@@ -28,6 +28,12 @@ pub(crate) async fn find_alive(
     }))
 }
 
+/// Whether a text can name a user. It travels in headers, where white space at its ends and control characters would be
+/// lost or worse; two users must not become one on the way.
+pub(crate) fn is_user(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
+}
+
 /// How often a lost race is run again before the client is asked to. Each loss means that somebody else won, so a
 /// number this high is reached only if something is broken.
 pub(crate) const MOST_RACES: usize = 64;

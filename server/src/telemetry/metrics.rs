@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     events: Vec<(EventName, Counter)>,
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
+    jwks: [Counter; 2],
     requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
     sessions: Gauge,
@@ -41,6 +42,11 @@ struct CheckLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EventLabels {
     event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +72,8 @@ impl Metrics {
         registry.register("proofs_rejected", "Rejected proofs by rule", rejections.clone());
         let skipped = Family::<SkipLabels, Counter>::default();
         registry.register("refreshes_skipped", "Refreshes that browsers say they gave up", skipped.clone());
+        let jwks = Family::<OutcomeLabels, Counter>::default();
+        registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -109,6 +117,7 @@ impl Metrics {
                     (listener, class, requests.get_or_create_owned(&RequestLabels { listener, class }))
                 })
                 .collect(),
+            jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
             sessions,
@@ -139,6 +148,16 @@ impl Metrics {
     /// Counts a refresh that a browser says it gave up.
     pub(crate) fn skipped(&self, reason: SkipReason) {
         increment(self.skipped.iter().find(|(name, _)| *name == reason).map(|(_, counter)| counter));
+    }
+
+    /// Counts an attempt to get the keys of another issuer.
+    pub(crate) fn jwks(&self, succeeded: bool) {
+        let [failed, ok] = &self.jwks;
+        if succeeded {
+            ok.inc()
+        } else {
+            failed.inc()
+        };
     }
 
     /// Counts a request.

@@ -57,10 +57,10 @@ impl Failure {
                 let code = ErrorCode::of(rule);
                 let nonce = (code == ErrorCode::UseDpopNonce)
                     .then(|| (dpop::NONCE, dpop::nonce(house, refused.key.as_ref(), context.now)));
-                error(StatusCode::BAD_REQUEST, code.as_str(), dpop::description_of(rule), nonce)
+                error(StatusCode::BAD_REQUEST, code.as_str(), &dpop::description_of(rule), nonce)
             }
             Self::Grant(rejection, _) => {
-                error(StatusCode::BAD_REQUEST, "invalid_grant", rejection.rule.says(), [])
+                error(StatusCode::BAD_REQUEST, "invalid_grant", &dpop::broken(rejection.rule), [])
             }
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
         }

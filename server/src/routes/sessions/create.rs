@@ -16,7 +16,7 @@ use crate::{
     extract::{AppPermit, Json},
     house::{App, Holdfast},
     respond::Problem,
-    sessions::{begin, open},
+    sessions::{begin, is_user, open},
 };
 
 /// Begins the new session, and ends the one that the browser had.
@@ -121,11 +121,8 @@ impl ClientInput {
     }
 }
 
-/// A user's name travels in headers, where white space at its ends and control characters would be lost or worse; two
-/// users must not become one on the way.
 fn refuse_bad_user(user: &str) -> Result<(), Problem> {
-    let fits = (1..=256).contains(&user.len()) && user.trim() == user && !user.chars().any(char::is_control);
-    if fits {
+    if is_user(user) {
         return Ok(());
     }
     let detail =
