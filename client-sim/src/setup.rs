@@ -46,6 +46,8 @@ pub struct Setup {
     pub proof_age: Duration,
     /// How far clocks may be off, by the server's configuration.
     pub proof_skew: Duration,
+    /// How long a nonce lives, by the server's configuration.
+    pub nonce_life: Duration,
     /// How to restart the server; without it no attack can.
     pub restart: Option<SharedRestart>,
     /// The time.
@@ -70,6 +72,7 @@ impl Setup {
             client: None,
             proof_age: PROOF_AGE,
             proof_skew: PROOF_SKEW,
+            nonce_life: NONCE_LIFE,
             restart: None,
             clock,
         }
@@ -135,6 +138,9 @@ pub const PROOF_AGE: Duration = Duration::from_secs(60);
 
 /// The contract's default.
 pub const PROOF_SKEW: Duration = Duration::from_secs(15);
+
+/// The contract's default.
+pub const NONCE_LIFE: Duration = Duration::from_secs(5 * 60);
 
 /// Enough for the default bound cookie of ten minutes.
 pub const MAX_WAIT: Duration = Duration::from_secs(15 * 60);

@@ -92,17 +92,19 @@ The victims of `dbsc` are browsers, those of `dpop` OAuth clients; `all` plays t
 
   --list              the names, each with its promise
   --overlap TIME      how long a replaced cookie stays good by the server's configuration   [30s]
-  --max-wait TIME     the longest to wait for a cookie to expire                            [15m]
+  --max-wait TIME     the longest to wait for a cookie or a proof to expire                 [15m]
 
   --proof-age TIME    how old a proof may be by the server's configuration, [dpop] max_age  [60s]
   --proof-skew TIME   how far clocks may be off by it, [dpop] skew                          [15s]
+  --nonce-life TIME   how long a nonce lives by it, [dpop] nonce_life                       [5m]
   --restart-command COMMAND   what restarts the server; it need not answer yet when the command ends
   --restart-by-hand   you restart the server when asked to, and press Enter
 
 `stolen-bound-cookie-expired` waits for as long as a bound cookie lives (10 minutes by default);
 `stolen-bound-cookie-fresh` for about as long as the overlap; `replayed-dpop-proof-after-its-life` for
-about 100 seconds. An attack that is not allowed to wait so long, or that has nobody to restart the server, says
-that it was not run. That is a failure only if it was asked for by its name.
+about 100 seconds, or as long as a nonce lives if the server wants one from everybody. An attack on tokens that
+may not wait so long, or that has nobody to restart the server, says that it was not run; that is a failure
+only if it was asked for by its name.
 
 The other options: `holdfast-sim --help`.
 ";

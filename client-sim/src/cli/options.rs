@@ -80,6 +80,7 @@ struct Written {
     audience: Option<String>,
     proof_age: Option<Duration>,
     proof_skew: Option<Duration>,
+    nonce_life: Option<Duration>,
     restart_command: Option<String>,
     restart_by_hand: bool,
     proofs: Option<usize>,
@@ -162,6 +163,7 @@ impl Written {
             "audience" => self.audience = Some(text(value()?)?),
             "proof-age" => self.proof_age = Some(duration(&text(value()?)?)?),
             "proof-skew" => self.proof_skew = Some(duration(&text(value()?)?)?),
+            "nonce-life" => self.nonce_life = Some(duration(&text(value()?)?)?),
             "restart-command" => self.restart_command = Some(text(value()?)?),
             "restart-by-hand" => self.restart_by_hand = true,
             "proofs" => self.proofs = Some(value()?.parse().map_err(usage)?),
@@ -240,6 +242,7 @@ impl Written {
         setup.client = self.client()?;
         setup.proof_age = self.proof_age.unwrap_or(setup.proof_age);
         setup.proof_skew = self.proof_skew.unwrap_or(setup.proof_skew);
+        setup.nonce_life = self.nonce_life.unwrap_or(setup.nonce_life);
         setup.restart = self.restart();
         Ok(setup)
     }

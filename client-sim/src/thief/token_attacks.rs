@@ -50,13 +50,13 @@ pub static DPOP_ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "pre-dated-dpop-proof",
-        promise: "a proof of the past needs a nonce of today",
+        promise: "a proof of the past is worth nothing without a nonce of today",
         owner: OwnerAfterwards::Unharmed,
         play: Play::Client(|trial| Box::pin(dated_proof::of_the_past(trial))),
     },
     Attack {
         name: "post-dated-dpop-proof",
-        promise: "a proof cannot be made in store for later",
+        promise: "a proof from store works at its own time at most, and never once the owner has used a nonce",
         owner: OwnerAfterwards::Unharmed,
         play: Play::Client(|trial| Box::pin(dated_proof::of_the_future(trial))),
     },

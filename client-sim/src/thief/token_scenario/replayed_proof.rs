@@ -40,18 +40,21 @@ pub(in crate::thief) async fn at_once(trial: &mut TokenTrial<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Every second, from the first use until long after the proof is stale. It is dated ahead as far as is accepted.
+/// Every second, from the first use until long after the proof is stale. It is dated ahead as far as is accepted; if the
+/// server wants nonces from everybody, it has one and lives as long as that.
 pub(in crate::thief) async fn after_its_life(trial: &mut TokenTrial<'_>) -> Result<(), Failure> {
+    trial.redeem().await?;
+    let request = ahead(trial).await?;
     let (age, skew) = (trial.setup.proof_age, trial.setup.proof_skew);
-    let needed = age.saturating_add(skew).saturating_add(skew).saturating_add(SLACK);
+    let has_nonce = trial.owners_claims()?.nonce.is_some();
+    let life = if has_nonce { trial.setup.nonce_life } else { age.saturating_add(skew).saturating_add(skew) };
+    let needed = life.saturating_add(SLACK);
     if needed > trial.setup.max_wait {
         let (needed, allowed) = (needed.as_secs(), trial.setup.max_wait.as_secs());
         trial.not_run(format!("this must wait {needed} s; --max-wait allows {allowed} s"));
         return Ok(());
     }
-    trial.redeem().await?;
     trial.report.had("the access token, and a proof of the owner's that is dated ahead and used right away");
-    let request = ahead(trial).await?;
     let first = trial.show("watched the owner use it", &request).await?;
     trial.report.finding(first.allows(), "the first use is the owner's");
 
