@@ -127,14 +127,15 @@ holdfast-sim load KIND: ask many times a second, over plain http.
   --connections C              connections that ask at once               [32]
   --seconds S                  for how long                               [10]
   --warm                       for check, verify and url: ask each question once before
-                               counting
+                               counting; for dpop-check and dpop-verify: one of each session
   --pid PID                    count the CPU time of this server process
   --gateway-secret-file FILE   for verify and dpop-verify: the gateway's secret
   --proofs N                   proofs to sign beforehand; each is used once,
                                and with the last the load is over         [20000 a second]
   --nonces                     sign them with a nonce. Without one they are good for as long
-                               as --proof-age says, signing included; with one, for 5 minutes
+                               as the server's max_age and skew say, signing included
 
-The loads of OAuth clients need --client-id. Sessions are prepared through the real endpoints, so --public must be plain http for all but `url`.
+The loads of OAuth clients need --client-id. Sessions are prepared through the real endpoints, so --public must
+be plain http for all but `url`.
 Exit 0 only if every request was answered with success. The other options: `holdfast-sim --help`.
 ";
