@@ -121,7 +121,10 @@ impl Life {
         let token = self.tokens.get(index).unwrap().clone();
         let before = self.stored.clone();
         let (current, alive) = (self.tokens.last().unwrap().clone(), before.record().ended.is_none());
-        match self.try_exchange(&before, &self.owner, CLIENT, &token) {
+        let tried = self.try_exchange(&before, &self.owner, CLIENT, &token);
+        let opened = AuthenticRefreshToken::open(&self.ring, &token).unwrap();
+        assert_eq!(before.would_take(&opened, self.now), tried.is_ok(), "who asks first is told the truth");
+        match tried {
             Ok((Exchange::Rotated(next), successor)) => {
                 assert!(behind == 0 && alive, "an old token moved the grant on");
                 assert_eq!(next.generation(), before.generation() + 1);
