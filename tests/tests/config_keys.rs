@@ -72,7 +72,10 @@ fn every_key_can_be_a_variable() -> Result<()> {
     assert_eq!((config.algorithms.len(), config.secrets.previous_root_key_files.len()), (2, 2));
     let gateways = config.gateways.context("gateways")?;
     assert_eq!((gateways.trusted.len(), gateways.assertion), (2, true));
-    assert_eq!((config.access_token, config.dpop.max_age), (Duration::from_secs(300), Duration::from_secs(30)));
+    assert_eq!(
+        (config.access_token, config.dpop.max_age),
+        (Duration::from_secs(300), Duration::from_secs(30))
+    );
     assert_eq!((config.dpop.algorithms.len(), config.dpop.always_nonce), (2, true));
     assert_eq!((config.clients[1].app.as_str(), config.clients[1].scopes.len()), ("store", 2));
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
