@@ -103,6 +103,9 @@ async fn introspection_tells_those_who_may_know() -> Result<()> {
         let answer = introspect(&server).form(&form).send().await?;
         assert_eq!((answer.status, answer.at("/error")), (401, &json!("invalid_client")), "{}", answer.text);
     }
+    let call = introspect(&server).form(&[("token", "x")]).header("authorization", &bearer("wrong"));
+    let stranger = call.send().await?.expect(401)?;
+    assert_eq!(stranger.header("www-authenticate"), Some("Bearer realm=\"holdfast\""));
     let rotated = server.rotate(&granted, &granted.refresh_token).await?.expect(200)?;
     server.advance(60);
     inactive(&ask(&granted.refresh_token).await?);

@@ -25,8 +25,6 @@ pub(crate) struct Clients(Vec<Client>);
 pub(crate) struct Presented {
     pub(crate) id: String,
     secret: Option<TokenHash>,
-    /// It was said with HTTP Basic, and the refusal has to name that (RFC 6749 §5.2).
-    pub(crate) by_basic: bool,
 }
 
 /// Why nothing is known of the sender.
@@ -106,17 +104,13 @@ impl Presented {
             (Some(_), Some(_)) => return Err(NotPresented::Malformed),
         };
         match (basic, form_id, form_secret) {
-            (Some((id, secret)), None, None) => {
-                Ok(Self { id, secret: Some(TokenHash::of(&secret)), by_basic: true })
-            }
+            (Some((id, secret)), None, None) => Ok(Self { id, secret: Some(TokenHash::of(&secret)) }),
             // Naming itself a second time, the same way, is no second way of authenticating.
             (Some((id, secret)), Some(again), None) if id == again => {
-                Ok(Self { id, secret: Some(TokenHash::of(&secret)), by_basic: true })
+                Ok(Self { id, secret: Some(TokenHash::of(&secret)) })
             }
             (Some(_), _, _) => Err(NotPresented::Malformed),
-            (None, Some(id), secret) => {
-                Ok(Self { id: id.to_owned(), secret: secret.map(TokenHash::of), by_basic: false })
-            }
+            (None, Some(id), secret) => Ok(Self { id: id.to_owned(), secret: secret.map(TokenHash::of) }),
             (None, None, Some(_)) => Err(NotPresented::Malformed),
             (None, None, None) => Err(NotPresented::Nobody),
         }
@@ -160,7 +154,7 @@ mod tests {
     fn a_client_shows_itself_in_one_way() {
         let read = |headers: &HeaderMap, id, secret| Presented::read(headers, id, secret);
         let shown = read(&basic("a%2Db:s%3D+x"), None, None).unwrap();
-        assert_eq!((shown.id.as_str(), shown.by_basic), ("a-b", true));
+        assert_eq!(shown.id, "a-b");
         assert!(shown.secret == Some(TokenHash::of("s= x")));
         let none = HeaderMap::new();
         assert!(read(&none, Some("a"), None).is_ok_and(|shown| shown.secret.is_none()));

@@ -12,7 +12,7 @@ use crate::{
     dpop::{self, ErrorCode, Refused},
     error::Trouble,
     house::Holdfast,
-    respond::{Code, Problem, json},
+    respond::{Code, Problem, header_value, json},
     routes::refresh::report_rejection,
     telemetry::EventName,
 };
@@ -22,8 +22,8 @@ use crate::{
 pub(super) enum Failure {
     /// A code of RFC 6749 §5.2, and what would be right.
     Error(&'static str, &'static str),
-    /// Nobody whom we know (RFC 6749 §5.2); with whether it was said by HTTP Basic.
-    UnknownClient(bool),
+    /// Nobody whom we know (RFC 6749 §5.2), and by which scheme it was said.
+    UnknownClient(Option<&'static str>),
     /// The proof was not taken.
     Proof(Refused, Option<Arc<Session>>),
     /// The code or token was not taken.
@@ -47,10 +47,12 @@ impl Failure {
     pub(super) fn answer(self, house: &Holdfast, context: &Context) -> Response {
         match self {
             Self::Error(code, says) => error(StatusCode::BAD_REQUEST, code, says, []),
-            Self::UnknownClient(by_basic) => {
+            Self::UnknownClient(scheme) => {
                 let says = "the client is not known, or its secret is another one";
-                let basic = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"holdfast\""));
-                error(StatusCode::UNAUTHORIZED, "invalid_client", says, by_basic.then_some(basic))
+                let challenge = scheme.map(|scheme| {
+                    (header::WWW_AUTHENTICATE, header_value(format!("{scheme} realm=\"holdfast\"")))
+                });
+                error(StatusCode::UNAUTHORIZED, "invalid_client", says, challenge)
             }
             Self::Proof(refused, _) => {
                 let rule = refused.rejection.rule;

@@ -54,9 +54,9 @@ impl Form {
         clients: &'a Clients,
     ) -> Result<&'a Client, Failure> {
         let presented = Presented::read(headers, self.get("client_id"), self.get("client_secret"));
-        let by_basic = headers.contains_key(header::AUTHORIZATION);
-        let presented = presented.map_err(|_| Failure::UnknownClient(by_basic))?;
-        clients.authenticate(&presented).ok_or(Failure::UnknownClient(presented.by_basic))
+        let scheme = headers.contains_key(header::AUTHORIZATION).then_some("Basic");
+        let presented = presented.map_err(|_| Failure::UnknownClient(scheme))?;
+        clients.authenticate(&presented).ok_or(Failure::UnknownClient(scheme))
     }
 }
 

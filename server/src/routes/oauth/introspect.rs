@@ -47,7 +47,7 @@ impl<'a> Caller<'a> {
                     .apps
                     .iter()
                     .fold(None, |found, app| app.token.matches(&presented).map(|_matches| &**app).or(found));
-                app.map(Self::App).ok_or(Failure::UnknownClient(false))
+                app.map(Self::App).ok_or(Failure::UnknownClient(Some("Bearer")))
             }
             Some(_) | None => form.client(headers, &house.oauth.clients).map(Self::Client),
         }
@@ -79,7 +79,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
     let caller = Caller::read(house, &headers, &form)?;
     // RFC 7662 §2.1: a client without a secret is anybody, and anybody must not try tokens.
     if matches!(&caller, Caller::Client(client) if !client.is_confidential()) {
-        return Err(Failure::UnknownClient(false));
+        return Err(Failure::UnknownClient(None));
     }
     let token = form.get("token").ok_or(invalid("token is missing"))?;
     let found = session_of_token(house, token, context).await?;
