@@ -41,6 +41,9 @@ pub(super) fn dev(data: &Path, environment: Vec<(String, String)>) -> Exit {
     })
 }
 
+/// The OAuth client of development mode.
+const CLIENT: &str = "demo-cli";
+
 /// Where development mode keeps its things.
 struct Folder {
     path: PathBuf,
@@ -92,6 +95,11 @@ name = "demo"
 origin = "{origin}"
 token_sha256 = "{api}"
 
+[[clients]]
+client_id = "{CLIENT}"
+redirect_uris = ["http://127.0.0.1/callback"]
+scopes = ["read", "write"]
+
 [operators]
 token_sha256 = "{operator}"
 
@@ -127,6 +135,7 @@ Holdfast is running in development mode.
   Open           {origin}/            a demo app: log in and watch the session being bound
   Internal API   http://{internal}
   API token      {api_token}
+  OAuth client   {CLIENT} (public, DPoP; codes go to http://127.0.0.1/callback)
   Everything is in {folder} (delete it to begin anew).
 
 Make your browser trust the development CA, {folder}/ca.pem. It can only vouch for localhost.
