@@ -40,6 +40,8 @@ pub(crate) async fn preflight(State(house): State<Arc<Holdfast>>, headers: Heade
 /// Lets pages of a client's own origin read the answer, and nobody else's.
 fn allow_origin(house: &Holdfast, headers: &HeaderMap, response: &mut Response) -> bool {
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
+    let expose = HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate");
+    response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, expose);
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
     if !origin.to_str().is_ok_and(|origin| house.oauth.clients.speak_from(origin)) {
@@ -47,8 +49,6 @@ fn allow_origin(house: &Holdfast, headers: &HeaderMap, response: &mut Response) 
     }
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    let expose = HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate");
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, expose);
     // What one origin may read is not for a page of another.
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     true
