@@ -1,19 +1,15 @@
-//! The vector files, and the sessions that they are about.
+//! The vectors of device bound sessions, and the sessions that they are about.
+
+mod files;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use holdfast_core::jose::{Algorithm, Object, PublicKey};
+use anyhow::{Result, anyhow};
 use holdfast_core::session::{Binding, EndReason, Ended, Login, Session};
 use holdfast_core::{Level, Method, UnixTime};
-use holdfast_store::{Backend as _, Creation, Store};
 use serde::Deserialize;
-use serde_json::Value;
 
-/// When the session of every vector began.
-pub(crate) const BEGAN: u64 = 1_800_000_000;
+pub(crate) use files::{BEGAN, store, write_keys};
 
 /// A request, what it meets, and the rule that must say no.
 #[derive(Clone, Debug, Deserialize)]
@@ -97,32 +93,15 @@ impl SessionState {
 pub(crate) fn read() -> Result<Vec<Vector>> {
     let mut vectors = Vec::new();
     for folder in ["dbsc", "http"] {
-        let mut files: Vec<_> =
-            std::fs::read_dir(root().join(folder))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-        files.sort();
-        for file in files {
-            let text = std::fs::read_to_string(&file)?;
-            let document: Value = serde_json::from_str(&text)?;
-            let of_file: Vec<Vector> =
-                serde_json::from_value(document.get("vectors").cloned().unwrap_or_default())
-                    .with_context(|| file.display().to_string())?;
-            vectors.extend(of_file);
+        let mut paths: Vec<_> = std::fs::read_dir(files::root().join(folder))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        paths.sort();
+        for file in paths {
+            vectors.extend(files::read_file::<Vector>(&file)?);
         }
     }
     Ok(vectors)
-}
-
-/// The root keys that seal the vectors' challenges.
-pub(crate) fn write_keys(folder: &Path) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let keys: Value = serde_json::from_str(&std::fs::read_to_string(root().join("keys.json"))?)?;
-    for (member, name) in [("root_key", "root.key"), ("previous_root_key", "previous.key")] {
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(folder.join(name))?;
-        file.write_all(keys.get(member).and_then(|key| key.as_str()).context(member)?.as_bytes())?;
-    }
-    Ok(())
 }
 
 /// The session of a vector; none if it is unknown.
@@ -149,7 +128,7 @@ pub(crate) fn session(state: &SessionState) -> Result<Option<Session>> {
             record.binding = Some(Box::new(Binding {
                 method: Method::Dbsc,
                 level: Level::Hardware,
-                key: public_key(jwk)?,
+                key: files::public_key(jwk)?,
                 bound_at: began,
                 last_proof_at: UnixTime::from_secs(*last_proof_at),
                 generation: *generation,
@@ -157,23 +136,4 @@ pub(crate) fn session(state: &SessionState) -> Result<Option<Session>> {
         }
     }
     Ok(Some(Session::restore(record)))
-}
-
-/// Puts a session where a server configured with `path = "data"` finds it.
-pub(crate) async fn store(folder: &Path, session: Session) -> Result<()> {
-    let began = UnixTime::from_secs(BEGAN);
-    let (store, _report) = Store::open_sled(&folder.join("data"), began, Duration::from_secs(86_400))?;
-    ensure!(store.create(session).await? == Creation::Created, "the session is there already");
-    Ok(store.close().await?)
-}
-
-fn public_key(jwk: &BTreeMap<String, String>) -> Result<PublicKey> {
-    let is_ec = jwk.get("kty").is_some_and(|kty| kty == "EC");
-    let algorithm = if is_ec { Algorithm::Es256 } else { Algorithm::Rs256 };
-    let object = Object::parse(&serde_json::to_vec(jwk)?).map_err(|rejection| anyhow!("{rejection}"))?;
-    PublicKey::from_jwk(&object, algorithm).map_err(|rejection| anyhow!("{rejection}"))
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors")
 }
