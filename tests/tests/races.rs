@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
-use holdfast_tests::server::{Answer, COOKIE, Device, Login, OPERATOR_TOKEN, Server, Settings};
+use holdfast_tests::server::{
+    Answer, COOKIE, Device, Login, OPERATOR_TOKEN, ORIGIN, Proof, Server, Settings,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -148,6 +150,63 @@ async fn revocation_wins_against_regeneration() -> Result<()> {
     Ok(())
 }
 
+/// After the answer of whatever ended a grant, no token of it is good, not even one that was given at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_end_wins_against_refresh_tokens() -> Result<()> {
+    let server = Server::with(Settings::default().on_disk()).await?;
+    for round in 0..ROUNDS {
+        let granted = server.grant("alice").await?;
+        let refreshes = join_all((0..4).map(|_| server.rotate(&granted, &granted.refresh_token)));
+        let end = end(&server, round, &granted.id);
+        let (refreshed, ended) = if round % 2 == 0 {
+            tokio::join!(refreshes, end)
+        } else {
+            let (ended, refreshed) = tokio::join!(end, refreshes);
+            (refreshed, ended)
+        };
+        ended?;
+        let mut answers = all(refreshed)?;
+        assert!(
+            answers.iter().all(|answer| matches!(answer.status, 200 | 400)),
+            "round {round}: {:?}",
+            statuses(&answers)
+        );
+        answers.push(granted.answer);
+        for answer in answers.iter().filter(|answer| answer.status == 200) {
+            is_worthless(&server, answer, &granted.device, round).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_end_wins_against_codes() -> Result<()> {
+    let server = Server::with(Settings::default().on_disk()).await?;
+    for round in 0..ROUNDS {
+        let authorized = server.authorize("alice", json!({})).await?.expect(201)?;
+        let (id, code) = (authorized.text_at("/session/id")?, authorized.text_at("/code")?);
+        let device = Device::new()?;
+        let proof = server.token_proof(&device).sign(&device);
+        let (redemption, end) = (server.redeem(code, &proof), end(&server, round, id));
+        let (redeemed, ended) = if round % 2 == 0 {
+            tokio::join!(redemption, end)
+        } else {
+            let (ended, redeemed) = tokio::join!(end, redemption);
+            (redeemed, ended)
+        };
+        ended?;
+        let redeemed = redeemed?;
+        if redeemed.status == 200 {
+            is_worthless(&server, &redeemed, &device, round).await?;
+        } else {
+            assert_eq!((redeemed.status, redeemed.at("/error")), (400, &json!("invalid_grant")));
+        }
+        server.redeem(code, &server.token_proof(&device).sign(&device)).await?.expect(400)?;
+        assert_eq!(server.session(id).await?.text_at("/state")?, "ended", "round {round}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn regenerating_at_once_leaves_one_heir() -> Result<()> {
     let server = Server::start().await?;
@@ -231,6 +290,29 @@ async fn a_session_ends_once() -> Result<()> {
     let ends =
         server.audit().named("session.ended").into_iter().filter(|end| end["session"] == bound.id.as_str());
     assert_eq!(ends.count(), 1);
+    Ok(())
+}
+
+/// One of the ways in which a session ends: alone, with its user's others, or with everybody's.
+async fn end(server: &Server, round: usize, id: &str) -> Result<()> {
+    let ended = match round % 3 {
+        0 => return server.revoke(id).await,
+        1 => server.app(Method::DELETE, "/v1/users/alice/sessions").send().await?,
+        _ => server.with_token(OPERATOR_TOKEN, Method::DELETE, "/v1/sessions").send().await?,
+    };
+    assert!((200..300).contains(&ended.status), "{}", ended.text);
+    Ok(())
+}
+
+/// Neither of the tokens that were given does anything any more.
+async fn is_worthless(server: &Server, given: &Answer, device: &Device, round: usize) -> Result<()> {
+    let token = given.text_at("/access_token")?;
+    let proof = Proof::new(device, "GET", &format!("{ORIGIN}/orders"), server.now()).over(token);
+    let answer = server.check_token(&format!("DPoP {token}"), &[&proof.sign(device)]).await?;
+    assert_eq!(answer.verdict(), ("deny", "session_ended"), "round {round}");
+    let proof = server.token_proof(device).sign(device);
+    let answer = server.refresh_token(given.text_at("/refresh_token")?, &proof).await?;
+    assert_eq!((answer.status, answer.at("/error")), (400, &json!("invalid_grant")), "round {round}");
     Ok(())
 }
 
