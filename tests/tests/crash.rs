@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use holdfast_tests::server::{Api, Bound, Device, Login, Stage};
+use holdfast_tests::server::{Answer, Api, AuditFile, Bound, CLIENT, Device, Login, Proof, REDIRECT_URI};
+use holdfast_tests::server::{Stage, TOKEN_URL, VERIFIER};
+use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -114,6 +116,108 @@ async fn check_all(api: &Api, told: &Mutex<Told>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whose refresh token is new and whose is old, and that a code was redeemed, is known after a crash as it was before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_remembers_which_tokens_are_used() -> Result<()> {
+    let mut stage = Stage::new()?;
+    let server = stage.start().await?;
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        clients.spawn(Holder::begin(stage.api.clone(), number));
+    }
+    let holders = clients.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut clients = JoinSet::new();
+    for holder in holders {
+        clients.spawn(holder.rotate_until_the_crash(stage.api.clone()));
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    server.kill()?;
+    let holders = clients.join_all().await;
+
+    let server = stage.start().await?;
+    let audit = AuditFile::new(stage.path().join("audit.jsonl"));
+    assert!(holders.iter().any(|holder| holder.tokens.len() > 4), "the crash came too early");
+    for holder in &holders {
+        let newest = holder.tokens.last().context("no token")?;
+        // If the crash took an answer away, this is the token before the newest, and its successor is given again.
+        let next = holder.refresh(&stage.api, newest).await?.expect(200)?;
+        let again = holder.refresh(&stage.api, newest).await?.expect(200)?;
+        assert_eq!(again.text_at("/refresh_token")?, next.text_at("/refresh_token")?);
+    }
+    for (number, holder) in holders.iter().enumerate() {
+        let used = match number % 3 {
+            0 => holder.redeem(&stage.api).await?,
+            1 => holder.refresh(&stage.api, &holder.tokens[0]).await?,
+            _ => holder.refresh(&stage.api, &holder.tokens[holder.tokens.len() - 3]).await?,
+        };
+        assert_eq!((used.status, used.at("/error")), (400, &json!("invalid_grant")), "{}", used.text);
+        let session = stage.api.session(&holder.id).await?.expect(200)?;
+        assert_eq!(session.text_at("/end_reason")?, "revoked", "what two have used ends");
+    }
+    audit.wait_for("token.reused", holders.len()).await?;
+    assert!(server.stop().await?.success());
+    Ok(())
+}
+
+/// A client that remembers every refresh token that it was ever given.
+struct Holder {
+    id: String,
+    code: String,
+    device: Device,
+    tokens: Vec<String>,
+}
+
+impl Holder {
+    async fn begin(api: Api, number: usize) -> Result<Self> {
+        let authorized = api.authorize(&format!("user-{number}"), json!({})).await?.expect(201)?;
+        let (id, code) = (authorized.text_at("/session/id")?, authorized.text_at("/code")?);
+        let device = Device::new()?;
+        let mut holder = Self { id: id.to_owned(), code: code.to_owned(), device, tokens: Vec::new() };
+        let granted = holder.redeem(&api).await?.expect(200)?;
+        holder.tokens.push(granted.text_at("/refresh_token")?.to_owned());
+        for _ in 0..3 {
+            holder.rotate(&api).await?;
+        }
+        Ok(holder)
+    }
+
+    /// The first error is the crash.
+    async fn rotate_until_the_crash(mut self, api: Api) -> Self {
+        while self.rotate(&api).await.is_ok() {}
+        self
+    }
+
+    async fn rotate(&mut self, api: &Api) -> Result<()> {
+        let answer = self.refresh(api, self.tokens.last().context("no token")?).await?.expect(200)?;
+        self.tokens.push(answer.text_at("/refresh_token")?.to_owned());
+        Ok(())
+    }
+
+    async fn redeem(&self, api: &Api) -> Result<Answer> {
+        let (code, verifier) = (("code", self.code.as_str()), ("code_verifier", VERIFIER));
+        let redirect_uri = ("redirect_uri", REDIRECT_URI);
+        self.ask(api, &[("grant_type", "authorization_code"), code, redirect_uri, verifier]).await
+    }
+
+    async fn refresh(&self, api: &Api, token: &str) -> Result<Answer> {
+        self.ask(api, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// Asks for tokens, and asks again with a nonce if the server wants one: after a restart it does.
+    async fn ask(&self, api: &Api, form: &[(&str, &str)]) -> Result<Answer> {
+        let form: Vec<_> = form.iter().copied().chain([("client_id", CLIENT)]).collect();
+        let now = holdfast::Clock::system().now().as_secs();
+        let proof = || Proof::new(&self.device, "POST", TOKEN_URL, now);
+        let answer = api.token(&form, Some(&proof().sign(&self.device))).await?;
+        match answer.header("dpop-nonce") {
+            Some(nonce) if answer.at("/error") == "use_dpop_nonce" => {
+                api.token(&form, Some(&proof().claim("nonce", nonce).sign(&self.device))).await
+            }
+            _ => Ok(answer),
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a soak of this one test is asked for by its own variable")]
