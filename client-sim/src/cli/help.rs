@@ -134,6 +134,9 @@ holdfast-sim load KIND: ask many times a second, over plain http.
                                and with the last the load is over         [20000 a second]
   --nonces                     sign them with a nonce. Without one they are good for as long
                                as the server's max_age and skew say, signing included
+  --rate N                     ask N times a second, on all connections together. A question
+                               that must wait for its connection is counted from when it was due
+  --target URL                 for dpop-verify: ask that server, with tokens of this one
 
 The loads of OAuth clients need --client-id. Sessions are prepared through the real endpoints, so --public must
 be plain http for all but `url`.

@@ -1,6 +1,7 @@
 //! Arguments to options. After this nothing is checked again.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(super) enum Verb {
     Attacks,
     Get(String),
     GetWithToken(String),
-    Load(Plan),
+    Load(Box<Plan>),
     Login,
     Refresh,
     Token,
@@ -85,6 +86,8 @@ struct Written {
     restart_by_hand: bool,
     proofs: Option<usize>,
     nonces: bool,
+    rate: Option<NonZeroU32>,
+    target: Option<String>,
 }
 
 /// Reads the command line.
@@ -168,6 +171,8 @@ impl Written {
             "restart-by-hand" => self.restart_by_hand = true,
             "proofs" => self.proofs = Some(value()?.parse().map_err(usage)?),
             "nonces" => self.nonces = true,
+            "rate" => self.rate = Some(value()?.parse().map_err(usage)?),
+            "target" => self.target = Some(text(value()?)?),
             unknown => return Err(Failure::Usage(format!("there is no option --{unknown}"))),
         }
         Ok(())
@@ -180,8 +185,8 @@ impl Written {
             ("get", [url]) if self.dpop => Ok(Verb::GetWithToken(url.clone())),
             ("get", [url]) => Ok(Verb::Get(url.clone())),
             ("get", _) => Err(Failure::Usage("get needs one URL, or a path on the origin".to_owned())),
-            ("load", [kind]) => self.plan(kind, None).map(Verb::Load),
-            ("load", [kind, url]) => self.plan(kind, Some(url)).map(Verb::Load),
+            ("load", [kind]) => self.plan(kind, None).map(Box::new).map(Verb::Load),
+            ("load", [kind, url]) => self.plan(kind, Some(url)).map(Box::new).map(Verb::Load),
             ("load", _) => Err(Failure::Usage("load needs a kind of request".to_owned())),
             ("login", []) => Ok(Verb::Login),
             ("refresh", []) => Ok(Verb::Refresh),
@@ -210,6 +215,9 @@ impl Written {
                 return Err(Failure::Usage(format!("load speaks {kinds}, not `{kind}`")));
             }
         };
+        if self.target.is_some() && kind != Kind::DpopVerify {
+            return Err(Failure::Usage("--target is for `load dpop-verify`".to_owned()));
+        }
         let secret = self.gateway_secret_file.as_deref().map(read_line).transpose()?;
         let seconds = self.seconds.unwrap_or(10);
         let enough = usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(PROOFS_A_SECOND);
@@ -223,6 +231,8 @@ impl Written {
             nonces: self.nonces,
             pid: self.pid,
             gateway_secret: secret,
+            rate: self.rate,
+            target: self.target.as_deref().map(url).transpose()?,
         })
     }
 
@@ -390,6 +400,8 @@ mod tests {
             &["login", "--key", "gold"],
             &["login", "--origin", "https://a.example/x"],
             &["load", "url", "ftp://a.example"],
+            &["load", "check", "--target", "http://127.0.0.1:1", "--token-file", "/dev/null"],
+            &["load", "check", "--rate", "0"],
             &["token", "now"],
             &["token", "--scope", "read", "--token-file", "/dev/null"],
             &["login", "--algorithm", "HS256"],

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::connection::Connection;
+use super::pace::{Clocked, Pace};
 use super::script::Script;
 use crate::Failure;
 
@@ -57,14 +58,24 @@ impl Until {
 }
 
 /// Runs every script on a connection of its own.
-pub(super) async fn all(target: &Url, scripts: Vec<Script>, until: Until) -> Result<Tally, Failure> {
+pub(super) async fn all(
+    target: &Url,
+    scripts: Vec<Script>,
+    until: Until,
+    pace: Option<Pace>,
+) -> Result<Tally, Failure> {
     let mut opened = Vec::with_capacity(scripts.len());
     for script in scripts {
         opened.push((Connection::open(target).await?, script));
     }
+    let count = opened.len();
     let tasks: Vec<_> = opened
         .into_iter()
-        .map(|(connection, script)| tokio::spawn(one(target.clone(), connection, script, until)))
+        .enumerate()
+        .map(|(number, (connection, script))| {
+            let clocked = pace.map(|pace| pace.of_connection(number, count));
+            tokio::spawn(one(target.clone(), connection, script, until, clocked))
+        })
         .collect();
     let mut total = Tally::default();
     for task in tasks {
@@ -73,11 +84,20 @@ pub(super) async fn all(target: &Url, scripts: Vec<Script>, until: Until) -> Res
     Ok(total)
 }
 
-async fn one(target: Url, mut connection: Connection, mut script: Script, until: Until) -> Tally {
+async fn one(
+    target: Url,
+    mut connection: Connection,
+    mut script: Script,
+    until: Until,
+    mut clocked: Option<Clocked>,
+) -> Tally {
     let mut tally = Tally::default();
     let mut now = Instant::now();
     let mut asked = 0;
     while !until.is_over(now, asked) {
+        if let Some(clocked) = &mut clocked {
+            now = clocked.next().await;
+        }
         asked += 1;
         let Some(answer) = script.ask(&mut connection).await else { break };
         let done = Instant::now();

@@ -5,6 +5,7 @@
 mod client;
 mod connection;
 mod drive;
+mod pace;
 mod prepare;
 mod process;
 mod proving;
@@ -14,6 +15,7 @@ mod summary;
 mod tests;
 mod token_client;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,7 @@ use url::Url;
 
 use crate::{Failure, Setup};
 use drive::Until;
+use pace::Pace;
 use prepare::Prepared;
 use proving::{Frame, Proofs};
 use script::Script;
@@ -87,6 +90,10 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// What a gateway sends in `Holdfast-Gateway-Secret`.
     pub gateway_secret: Option<String>,
+    /// How many questions a second all connections together ask; as many as are answered if nothing is said.
+    pub rate: Option<NonZeroU32>,
+    /// Another server that is asked what `dpop-verify` asks, with tokens and proofs of this one.
+    pub target: Option<Url>,
 }
 
 /// Prepares the sessions, then asks until the time is over or nothing is left to ask.
@@ -100,7 +107,8 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
     }
     let cpu = plan.pid.map(process::cpu_time).transpose()?;
     let started = Instant::now();
-    let tally = drive::all(&target, scripts, Until::Moment(started + plan.span)).await?;
+    let pace = plan.rate.map(|rate| Pace { started, rate });
+    let tally = drive::all(&target, scripts, Until::Moment(started + plan.span), pace).await?;
     let cpu = spent(plan.pid, cpu)?;
     Ok(Summary::new(plan.kind.name(), tally, started.elapsed(), cpu))
 }
@@ -109,7 +117,7 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
 async fn warm_up(target: &Url, scripts: &[Script]) -> Result<(), Failure> {
     let again: Vec<Script> = scripts.iter().filter_map(Script::again).collect();
     let questions = again.first().map_or(0, Script::questions).div_ceil(again.len().max(1));
-    drive::all(target, again, Until::Questions(questions)).await.map(|_tally| ())
+    drive::all(target, again, Until::Questions(questions), None).await.map(|_tally| ())
 }
 
 async fn sessions_alone(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
@@ -133,7 +141,11 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
             let requests = prepared.clients.iter().map(|client| script::check(setup, client));
             Ok((setup.api.clone(), Script::fixed(requests.collect::<Result<_, _>>()?, connections)))
         }
-        Kind::DpopCheck | Kind::DpopVerify => Ok((setup.api.clone(), proving(setup, plan).await?)),
+        Kind::DpopCheck => Ok((setup.api.clone(), proving(setup, plan).await?)),
+        Kind::DpopVerify => {
+            let target = plan.target.as_ref().unwrap_or(&setup.api);
+            Ok((target.clone(), proving(setup, plan).await?))
+        }
         Kind::DpopRefresh => {
             let prepared = Prepared::with_tokens(setup, plan).await?;
             Ok((setup.public.clone(), Script::renewing(prepared.token_clients, connections, setup)))
@@ -159,8 +171,10 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
 async fn proving(setup: &Setup, plan: &Plan) -> Result<Vec<Script>, Failure> {
     let clients = Prepared::with_tokens(setup, plan).await?.token_clients;
     let (is_gateway, secret) = (plan.kind == Kind::DpopVerify, plan.gateway_secret.as_deref());
-    let frame =
-        |client| if is_gateway { Frame::verify(setup, client, secret) } else { Frame::check(setup, client) };
+    let target = plan.target.as_ref().unwrap_or(&setup.api);
+    let frame = |client| {
+        if is_gateway { Frame::verify(setup, target, client, secret) } else { Frame::check(setup, client) }
+    };
     let frames = clients.iter().map(frame);
     let frames: Arc<[Frame]> = frames.collect::<Result<_, _>>()?;
     let nonce = if plan.nonces { Some(proving::nonce(setup).await?) } else { None };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 use serde_json::json;
+use url::Url;
 
 use super::connection::{Connection, Head};
 use super::script::CLIENT_IP;
@@ -56,13 +57,18 @@ impl Frame {
     }
 
     /// `GET /verify/nginx` for a page of this client's.
-    pub(super) fn verify(setup: &Setup, client: &TokenClient, secret: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn verify(
+        setup: &Setup,
+        target: &Url,
+        client: &TokenClient,
+        secret: Option<&str>,
+    ) -> Result<Self, Failure> {
         let secret =
             secret.map(|secret| format!("holdfast-gateway-secret: {secret}\r\n")).unwrap_or_default();
         let request = format!(
             "GET /verify/nginx HTTP/1.1\r\nhost: {}\r\nx-original-url: {}\r\nx-original-method: GET\r\n\
              x-forwarded-for: {CLIENT_IP}\r\n{secret}authorization: DPoP {}\r\ndpop: {}\r\n\r\n",
-            authority(&setup.api),
+            authority(target),
             setup.origin.at(PAGE)?,
             client.access_token,
             gap_after_header(client)?,

@@ -60,6 +60,17 @@ async fn a_refused_check_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_target_is_asked_with_the_tokens_of_another_server() {
+    let (issuer, target) = (Fake::start().await, Fake::start().await);
+    let plan = Plan { kind: Kind::DpopVerify, proofs: 5, target: Some(target.setup().api), ..dpop_plan() };
+    let summary = run(&issuer.setup(), &plan).await.unwrap();
+    assert_eq!((summary.requests, summary.all_good()), (5, true), "{summary:?}");
+    assert_eq!(issuer.seen("/verify/nginx").len(), 0);
+    // One of the session is asked to warm up.
+    assert_eq!(target.seen("/verify/nginx").len(), 6);
+}
+
+#[tokio::test]
 async fn tokens_are_renewed_in_turn() {
     let fake = Fake::start().await;
     let summary = run(&fake.setup(), &Plan { kind: Kind::DpopRefresh, ..dpop_plan() }).await.unwrap();
@@ -90,5 +101,7 @@ fn plan(url: Url) -> Plan {
         nonces: false,
         pid: Some(std::process::id()),
         gateway_secret: None,
+        rate: None,
+        target: None,
     }
 }
