@@ -1,8 +1,8 @@
 //! What Holdfast stands on: nothing can be faster than these.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    io::Write,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use aws_lc_rs::{
 };
 
 use crate::{
+    listening::Listening,
     program,
     report::Line,
     server::{SERVER_CORE, pinned, simulate},
@@ -60,29 +61,10 @@ pub(crate) fn verify_for(seconds: u32) -> Result<()> {
 }
 
 pub(crate) fn measure_route(seconds: u32) -> Result<Line> {
-    let mut child =
-        pinned(SERVER_CORE, &program("holdfast-bench")?).arg("route").stdout(Stdio::piped()).spawn()?;
-    let measured = (|| {
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut address)?;
-        let url = format!("http://{}/", address.trim());
-        let (pid, seconds) = (child.id().to_string(), seconds.to_string());
-        simulate(&[
-            "load",
-            "url",
-            &url,
-            "--warm",
-            "--connections",
-            "32",
-            "--seconds",
-            &seconds,
-            "--pid",
-            &pid,
-        ])
-    })();
-    child.kill()?;
-    child.wait()?;
-    measured
+    let route = Listening::start(pinned(SERVER_CORE, &program("holdfast-bench")?).arg("route"))?;
+    let (pid, seconds) = (route.pid().to_string(), seconds.to_string());
+    let fixed = ["load", "url", &route.url("/"), "--warm", "--connections", "32"];
+    simulate(&[&fixed[..], &["--seconds", &seconds, "--pid", &pid]].concat())
 }
 
 /// On the server's core, where the server will verify. A loop that only computes has a CPU-second in every second.

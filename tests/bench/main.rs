@@ -1,6 +1,9 @@
 //! The benchmark of the whole server: see `tests/bench/run`.
 
+mod dpop;
 mod floor;
+mod listening;
+mod peers;
 mod report;
 mod server;
 
@@ -8,8 +11,9 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 
+use dpop::Against;
 use report::Report;
-use server::{Kind, Server};
+use server::{Kind, Load, Server};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,15 +31,25 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("route") => floor::serve_bare_route(),
         Some("verify") => floor::verify_for(seconds(arguments)?),
         Some("all") => {
-            all(&Plan { seconds: seconds(arguments)?, million: arguments.iter().any(|a| a == "--million") })
+            let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+            all(&Plan {
+                seconds: seconds(arguments)?,
+                cookies: !has("--dpop"),
+                million: has("--million"),
+                peers: has("--peers"),
+                remembered: has("--remembered"),
+            })
         }
-        _ => bail!("usage: tests/bench/run [--seconds S] [--million]"),
+        _ => bail!("usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered]"),
     }
 }
 
 struct Plan {
     seconds: u32,
+    cookies: bool,
     million: bool,
+    peers: bool,
+    remembered: bool,
 }
 
 /// Everything, the floor first.
@@ -45,8 +59,16 @@ fn all(plan: &Plan) -> Result<()> {
     report.line("bare axum route", &route, &[]);
     let verify = floor::measure_verify(plan.seconds)?;
     report.line("bare P-256 verification", &verify, &[]);
-    for kind in [Kind::Memory, Kind::Sled] {
-        measure_store(plan, kind, &route, &verify, &mut report)?;
+    if plan.cookies {
+        for kind in [Kind::Memory, Kind::Sled] {
+            measure_store(plan, kind, &route, &verify, &mut report)?;
+        }
+    }
+    let best_peer = if plan.peers { Some(peers::measure(plan, &mut report)?) } else { None };
+    let against = Against { route: &route, verify: &verify, best_peer: best_peer.as_ref() };
+    dpop::measure(plan, &against, &mut report)?;
+    if plan.remembered {
+        dpop::measure_remembered(&report)?;
     }
     if plan.million {
         for kind in [Kind::Memory, Kind::Sled] {
@@ -71,27 +93,27 @@ fn measure_store(
     let against_sum = |line: &report::Line| format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
     for load in ["check", "verify"] {
         let server = Server::start(kind)?;
-        let line = server.load(load, 100_000, 32, seconds)?;
+        let line = server.load(&Load::new(load, 100_000, seconds))?;
         report.line(&format!("{name}: {load}, 100,000 sessions"), &line, &[against_route(&line)]);
     }
     let server = Server::start(kind)?;
-    let line = server.load("refresh", 2_000, 32, seconds)?;
+    let line = server.load(&Load::new("refresh", 2_000, seconds))?;
     report.line(&format!("{name}: refresh, 32 clients"), &line, &[against_sum(&line)]);
     let server = Server::start(kind)?;
-    let line = server.load("register", 10_000 * usize::try_from(seconds)?, 32, seconds)?;
+    let line = server.load(&Load::new("register", 10_000 * usize::try_from(seconds)?, seconds))?;
     report.line(&format!("{name}: register, 32 clients"), &line, &[against_sum(&line)]);
     Ok(())
 }
 
 fn measure_million(kind: Kind, report: &mut Report) -> Result<()> {
     let server = Server::start(kind)?;
-    server.load("sessions", 1_000_000, 32, 3600)?;
-    let filled = server.resident_megabytes()?;
+    server.load(&Load::new("sessions", 1_000_000, 3600))?;
+    let filled = server.memory()?.resident;
     let name = kind.name();
     report.note(&format!("{name}: 1,000,000 bound sessions, resident {filled} MB"));
     if kind == Kind::Sled {
         let (server, seconds) = server.restart()?;
-        let reopened = server.resident_megabytes()?;
+        let reopened = server.memory()?.resident;
         report.note(&format!("{name}: ready again in {seconds:.1} s, resident {reopened} MB"));
     }
     Ok(())

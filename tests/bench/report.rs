@@ -1,6 +1,6 @@
 //! What was measured, as lines for people.
 
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 use serde::Deserialize;
 
@@ -17,12 +17,20 @@ pub(crate) struct Line {
     pub(crate) p99_us: f64,
     #[serde(default)]
     pub(crate) errors: u64,
+    #[serde(default)]
+    statuses: BTreeMap<u16, u64>,
 }
 
 impl Line {
     /// CPU time of the server for one request, in microseconds.
     pub(crate) fn cpu_micros(&self) -> f64 {
         1e6 / self.per_cpu_second
+    }
+
+    /// Requests without an answer, or answered with something else than success.
+    pub(crate) fn failures(&self) -> u64 {
+        let refused = self.statuses.iter().filter(|(status, _)| !(200..300).contains(*status));
+        refused.map(|(_, count)| count).sum::<u64>() + self.errors
     }
 }
 
@@ -43,10 +51,9 @@ impl Report {
         }
         let Line { per_cpu_second, rps, p50_us, p99_us, .. } = line;
         let cpu = line.cpu_micros();
-        let errors = if line.errors == 0 {
-            String::new()
-        } else {
-            format!("  {} ERRORS of {}", line.errors, line.requests)
+        let errors = match line.failures() {
+            0 => String::new(),
+            failures => format!("  {failures} ERRORS of {}", line.requests),
         };
         let ratios = ratios.join(", ");
         self.note(&format!("{what:<38} {per_cpu_second:>12.0} {cpu:>9.1} {rps:>9.0} {p50_us:>8.0} {p99_us:>8.0}  {ratios}{errors}"));

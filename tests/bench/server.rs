@@ -11,10 +11,13 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{program, report::Line};
+use crate::{listening::Listening, program, report::Line};
 
 pub(crate) const SERVER_CORE: &str = "0";
 pub(crate) const LOAD_CORE: &str = "1";
+
+/// The name of its app, which issues the tokens and is their audience.
+pub(crate) const ORIGIN: &str = "https://bench.example";
 
 /// Which store it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,52 @@ impl Kind {
     }
 }
 
+/// What to put on it, with 32 connections.
+#[derive(Clone)]
+pub(crate) struct Load {
+    kind: &'static str,
+    sessions: usize,
+    seconds: u32,
+    /// Of another server that is measured in its place.
+    pid: Option<u32>,
+    more: Vec<String>,
+}
+
+impl Load {
+    pub(crate) fn new(kind: &'static str, sessions: usize, seconds: u32) -> Self {
+        Self { kind, sessions, seconds, pid: None, more: Vec::new() }
+    }
+
+    /// Another server is asked.
+    pub(crate) fn at(mut self, target: &Listening) -> Self {
+        self.pid = Some(target.pid());
+        self.option("--target", target.url("/"))
+    }
+
+    /// So many times a second, and no more.
+    pub(crate) fn rate(self, rate: f64) -> Self {
+        self.option("--rate", format!("{rate:.0}"))
+    }
+
+    /// With so many proofs, which have nonces.
+    pub(crate) fn with_nonces(self, proofs: usize) -> Self {
+        let mut load = self.option("--proofs", proofs.to_string());
+        load.more.push("--nonces".to_owned());
+        load
+    }
+
+    fn option(mut self, name: &str, value: String) -> Self {
+        self.more.extend([name.to_owned(), value]);
+        self
+    }
+}
+
+/// Of the server's process, in megabytes.
+pub(crate) struct Memory {
+    pub(crate) resident: u64,
+    pub(crate) peak: u64,
+}
+
 /// A running server with audit file and metrics on, killed when dropped.
 pub(crate) struct Server {
     folder: tempfile::TempDir,
@@ -42,53 +91,52 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(kind: Kind) -> Result<Self> {
+        Self::start_with(kind, "")
+    }
+
+    /// With more tables in its configuration.
+    pub(crate) fn start_with(kind: Kind, tables: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (public, internal) = (free_address()?, free_address()?);
         let write = |name: &str, text: &str| write_private(&folder.path().join(name), text);
         write("token", TOKEN)?;
         write("gateway.secret", SECRET)?;
-        write("holdfast.toml", &configuration(kind, public, internal))?;
+        write("holdfast.toml", &(configuration(kind, public, internal) + tables))?;
         let child = spawn(folder.path())?;
         let server = Self { folder, child, public, internal };
         server.wait_until_ready()?;
         Ok(server)
     }
 
-    /// Loads it and returns what was measured.
-    pub(crate) fn load(&self, kind: &str, sessions: usize, connections: usize, seconds: u32) -> Result<Line> {
+    /// Loads it, or another server with its tokens, and returns what was measured.
+    pub(crate) fn load(&self, load: &Load) -> Result<Line> {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
-        simulate(&[
-            "load",
-            kind,
-            "--origin",
-            "https://bench.example",
-            "--public",
-            &format!("http://{}", self.public),
-            "--api",
-            &format!("http://{}", self.internal),
-            "--token-file",
-            &path("token"),
-            "--gateway-secret-file",
-            &path("gateway.secret"),
-            "--state",
-            &path("state.json"),
-            "--sessions",
-            &sessions.to_string(),
-            "--connections",
-            &connections.to_string(),
-            "--seconds",
-            &seconds.to_string(),
-            "--warm",
-            "--pid",
-            &self.child.id().to_string(),
-        ])
+        let (public, api) = (format!("http://{}", self.public), format!("http://{}", self.internal));
+        let (token, secret, state) = (path("token"), path("gateway.secret"), path("state.json"));
+        let (sessions, seconds) = (load.sessions.to_string(), load.seconds.to_string());
+        let pid = load.pid.unwrap_or_else(|| self.child.id()).to_string();
+        let mut arguments = vec!["load", load.kind, "--origin", ORIGIN, "--public", &public, "--api", &api];
+        arguments.extend(["--token-file", &token, "--gateway-secret-file", &secret, "--state", &state]);
+        arguments.extend(["--sessions", &sessions, "--connections", "32", "--seconds", &seconds]);
+        arguments.extend(["--client-id", CLIENT, "--warm", "--pid", &pid]);
+        arguments.extend(load.more.iter().map(String::as_str));
+        simulate(&arguments)
     }
 
-    pub(crate) fn resident_megabytes(&self) -> Result<u64> {
+    /// Where its public keys are.
+    pub(crate) fn jwks(&self) -> String {
+        format!("http://{}/_holdfast/jwks", self.public)
+    }
+
+    pub(crate) fn memory(&self) -> Result<Memory> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes / 1024)
+        let megabytes = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let line = line.with_context(|| format!("/proc tells no {name}"))?;
+            let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+            Ok(kilobytes / 1024)
+        };
+        Ok(Memory { resident: megabytes("VmRSS:")?, peak: megabytes("VmHWM:")? })
     }
 
     /// Stops it in order and starts it again; says how long the start took until it was ready.
@@ -186,7 +234,7 @@ tls = "off"
 listen = "{internal}"
 [[apps]]
 name = "bench"
-origin = "https://bench.example"
+origin = "{ORIGIN}"
 token_sha256 = "{TOKEN_SHA256}"
 [session]
 registration_window = "1h"
@@ -199,10 +247,14 @@ secret_file = "gateway.secret"
 root_key_file = "root.key"
 [audit]
 file = "audit.jsonl"
+[[clients]]
+client_id = "{CLIENT}"
+redirect_uris = ["http://127.0.0.1/callback"]
 "#
     )
 }
 
+const CLIENT: &str = "bench";
 const TOKEN: &str = "bench-token";
 const TOKEN_SHA256: &str = "7137e16f75a1d75b6fd65930672814806cdc1a0d6e0aa38611afc996a402258b";
 const SECRET: &str = "a-gateway-secret-for-the-benchmark";
