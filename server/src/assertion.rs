@@ -58,6 +58,8 @@ impl Assertions {
             sub: &record.user,
             sid: &session,
             bnd: subject.session.level().as_str(),
+            client_id: record.grant.as_ref().map(|grant| &*grant.client_id),
+            scope: record.grant.as_ref().map(|grant| &*grant.scope),
             acr: auth.and_then(|auth| auth.acr.as_deref()),
             amr: auth.map_or(&[], |auth| &auth.amr),
             auth_time: auth.and_then(|auth| auth.auth_time).unwrap_or(record.began_at).as_secs(),
@@ -105,6 +107,10 @@ struct Claims<'a> {
     sub: &'a str,
     sid: &'a str,
     bnd: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     acr: Option<&'a str>,
     amr: &'a [Box<str>],
     auth_time: u64,

@@ -76,24 +76,30 @@ pub(crate) fn read<'a>(
         .map_err(|rejection| Refused { rejection, key: None })
 }
 
-/// Judges a proof, and remembers it so that it is taken once.
-pub(crate) async fn take(
+/// Judges everything about a proof but whether it was seen before.
+pub(crate) fn verify(
     house: &Holdfast,
     proof: UnverifiedProof<'_>,
     expected: &Expected<'_>,
     context: &Context,
-) -> Result<Result<Verified<Proof>, Refused>, Trouble> {
+) -> Result<Verified<Proof>, Refused> {
     let key = Some(*proof.thumbprint());
     let oauth = &house.oauth;
-    let verified = match proof.verify(expected, &house.keyring, &oauth.boot, &oauth.dpop, context.now) {
-        Ok(verified) => verified,
-        Err(rejection) => return Ok(Err(Refused { rejection, key })),
-    };
+    let verified = proof.verify(expected, &house.keyring, &oauth.boot, &oauth.dpop, context.now);
+    verified.map_err(|rejection| Refused { rejection, key })
+}
+
+/// Remembers a proof, so that it is taken once.
+pub(crate) async fn remember(
+    house: &Holdfast,
+    proof: &Verified<Proof>,
+    context: &Context,
+) -> Result<Result<(), Refused>, Trouble> {
     // P-23 · RFC 9449 §4.3 number 11, §11.1: last, so that a proof which fails uses up nothing.
-    let Proof { id, remember_until, .. } = verified.get();
+    let Proof { id, remember_until, thumbprint, .. } = proof.get();
     Ok(match house.store.remember(*id, *remember_until, context.now).await? {
-        Memory::First => Ok(verified),
-        Memory::Seen => Err(Refused { rejection: Rule::P23.into(), key }),
+        Memory::First => Ok(()),
+        Memory::Seen => Err(Refused { rejection: Rule::P23.into(), key: Some(*thumbprint) }),
     })
 }
 
@@ -119,6 +125,12 @@ pub(crate) fn challenge(house: &Holdfast, error: &str, says: &str) -> HeaderValu
         "DPoP error=\"{error}\", error_description=\"{says}\", algs=\"{}\"",
         house.oauth.algs
     ))
+}
+
+/// The challenge of a token that was granted for less (RFC 6750 §3.1).
+pub(crate) fn scope_challenge(house: &Holdfast, scope: &str) -> HeaderValue {
+    let algs = &house.oauth.algs;
+    header_value(format!("DPoP error=\"insufficient_scope\", scope=\"{scope}\", algs=\"{algs}\""))
 }
 
 /// What the one who broke a rule is told of it.

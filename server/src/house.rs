@@ -43,8 +43,8 @@ pub(crate) struct Holdfast {
     pub(crate) turns: Turns,
     pub(crate) clock: Clock,
     pub(crate) audit: Audit,
-    pub(crate) log: Log,
-    pub(crate) metrics: Metrics,
+    pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A protected app.

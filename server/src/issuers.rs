@@ -1,10 +1,17 @@
 //! The issuers of access tokens beside ourselves: `[[issuers]]`, and the keys that they publish.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use holdfast_core::{
     UnixTime,
-    jose::{Algorithm, Object, PublicKey, Value},
+    jose::{Algorithm, Limits, Object, PublicKey, Value},
 };
 use parking_lot::RwLock;
 use reqwest::redirect;
@@ -16,26 +23,29 @@ use crate::{
 };
 
 /// All of them.
-pub(crate) struct Issuers {
-    list: Vec<Issuer>,
-    /// Only where keys are at an address: a machine without root certificates needs none otherwise.
-    client: Option<reqwest::Client>,
-}
+pub(crate) struct Issuers(Vec<Arc<Issuer>>);
 
 /// An issuer that the operator trusts.
 pub(crate) struct Issuer {
     pub(crate) name: String,
     /// What `aud` of its tokens must hold; the names of the app that is asked if there are none.
     pub(crate) audiences: Vec<String>,
+    /// Where its tokens are good; at every app if there are none.
+    apps: Vec<String>,
     algorithms: Vec<Algorithm>,
     source: KeySource,
+    /// Only where keys are at an address: a machine without root certificates needs none otherwise.
+    client: Option<reqwest::Client>,
     keys: RwLock<Option<Arc<Vec<Object>>>>,
-    /// When the keys may be asked for again. Whoever holds this asks; the others wait for the answer.
+    /// Whoever holds this asks for the keys; the others wait for the answer.
     attempts: tokio::sync::Mutex<Attempts>,
+    /// When they were asked for last, in milliseconds since 1970; 0 if never.
+    asked_at: AtomicU64,
+    log: Arc<Log>,
+    metrics: Arc<Metrics>,
 }
 
 struct Attempts {
-    last: Option<UnixTime>,
     /// So that an outage is told once, and its end too.
     failing: bool,
 }
@@ -45,68 +55,118 @@ impl Issuers {
     ///
     /// # Errors
     /// A sentence, if a file is no key set.
-    pub(crate) fn new(configured: Vec<IssuerConfig>) -> Result<Self, String> {
-        let list: Vec<_> = configured.into_iter().map(Issuer::new).collect::<Result<_, _>>()?;
-        let fetches = list.iter().any(|issuer| matches!(issuer.source, KeySource::Address(_)));
-        Ok(Self { list, client: fetches.then(client).transpose()? })
+    pub(crate) fn new(
+        configured: Vec<IssuerConfig>,
+        log: &Arc<Log>,
+        metrics: &Arc<Metrics>,
+        now: UnixTime,
+    ) -> Result<Self, String> {
+        let issuer = |config| Issuer::new(config, log, metrics, now).map(Arc::new);
+        configured.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(crate) fn named(&self, name: &str) -> Option<&Issuer> {
-        self.list.iter().find(|issuer| issuer.name == name)
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Issuer>> {
+        self.0.iter().find(|issuer| issuer.name == name)
+    }
+}
+
+impl Issuer {
+    fn new(
+        config: IssuerConfig,
+        log: &Arc<Log>,
+        metrics: &Arc<Metrics>,
+        now: UnixTime,
+    ) -> Result<Self, String> {
+        let IssuerConfig { issuer, audiences, apps, algorithms, source } = config;
+        let (keys, client, asked_at) = match &source {
+            KeySource::File(path) => {
+                let keys =
+                    read_file(path).map_err(|what| format!("issuers: jwks_file of {issuer:?}: {what}"))?;
+                (Some(Arc::new(keys)), None, now.as_millis())
+            }
+            KeySource::Address(_) => (None, Some(client()?), 0),
+        };
+        Ok(Self {
+            name: issuer,
+            audiences,
+            apps,
+            algorithms,
+            source,
+            client,
+            keys: RwLock::new(keys),
+            attempts: tokio::sync::Mutex::new(Attempts { failing: false }),
+            asked_at: AtomicU64::new(asked_at),
+            log: Arc::clone(log),
+            metrics: Arc::clone(metrics),
+        })
     }
 
-    /// The key of an issuer that a token says it was signed with. `None` if the issuer has published no such key.
+    /// Whether tokens of this issuer are good at an app at all.
+    pub(crate) fn serves(&self, app: &str) -> bool {
+        self.apps.is_empty() || self.apps.iter().any(|name| name == app)
+    }
+
+    /// The key that a token says it was signed with. `None` if the issuer has published no such key.
     ///
     /// # Errors
     /// [`Trouble`] if no key of the issuer is known, and it does not tell any.
     pub(crate) async fn key(
-        &self,
-        issuer: &Issuer,
+        self: &Arc<Self>,
         key_id: Option<&str>,
         algorithm: Algorithm,
         now: UnixTime,
-        tell: &Tell<'_>,
     ) -> Result<Option<PublicKey>, Trouble> {
-        if !issuer.algorithms.contains(&algorithm) {
+        if !self.algorithms.contains(&algorithm) {
             return Ok(None);
         }
-        let before = issuer.keys.read().clone();
-        let found = before.as_ref().and_then(|keys| find(keys, key_id, algorithm));
-        if found.is_some() && !issuer.is_due(now) {
-            return Ok(found);
+        let known = self.find(key_id, algorithm);
+        let since_asked = now.since(UnixTime::from_millis(self.asked_at.load(Ordering::Acquire)));
+        let wanted = if known.is_some() { REFRESH } else { BETWEEN_ATTEMPTS };
+        if since_asked >= wanted {
+            // In a task of its own: whoever sent the token may hang up, and must not decide thereby what is known.
+            let _ = tokio::spawn(Arc::clone(self).ask(now, since_asked)).await;
+        } else if known.is_some() {
+            return Ok(known);
+        } else {
+            // Somebody may be asking just now.
+            drop(self.attempts.lock().await);
         }
-        let mut attempts = issuer.attempts.lock().await;
-        if attempts.last.is_none_or(|last| now.since(last) >= BETWEEN_ATTEMPTS || last > now) {
-            attempts.last = Some(now);
-            let outcome = self.load(&issuer.source).await;
-            tell.metrics.jwks(outcome.is_ok());
-            match outcome {
-                Ok(keys) => {
-                    if std::mem::take(&mut attempts.failing) {
-                        tell.log.info(now, &format!("the keys of {} are there again", issuer.name));
-                    }
-                    *issuer.keys.write() = Some(Arc::new(keys));
+        if self.keys.read().is_none() { Err(Trouble::Issuer) } else { Ok(self.find(key_id, algorithm)) }
+    }
+
+    fn find(&self, key_id: Option<&str>, algorithm: Algorithm) -> Option<PublicKey> {
+        let keys = self.keys.read().clone()?;
+        find(&keys, key_id, algorithm)
+    }
+
+    /// Asks for the keys, unless somebody else has done so since it was found to be time.
+    async fn ask(self: Arc<Self>, now: UnixTime, since_asked: Duration) {
+        let mut attempts = self.attempts.lock().await;
+        if now.since(UnixTime::from_millis(self.asked_at.load(Ordering::Acquire))) < since_asked {
+            return;
+        }
+        self.asked_at.store(now.as_millis(), Ordering::Release);
+        let outcome = self.load().await;
+        self.metrics.jwks(outcome.is_ok());
+        match outcome {
+            Ok(keys) => {
+                *self.keys.write() = Some(Arc::new(keys));
+                if std::mem::take(&mut attempts.failing) {
+                    self.log.info(now, &format!("the keys of {} are there again", self.name));
                 }
-                Err(what) => {
-                    if !std::mem::replace(&mut attempts.failing, true) {
-                        let says = format!(
-                            "the keys of {} cannot be had: {what}; the last ones serve on",
-                            issuer.name
-                        );
-                        tell.log.warn(now, &says);
-                    }
+            }
+            Err(what) => {
+                if !std::mem::replace(&mut attempts.failing, true) {
+                    let name = &self.name;
+                    let says = format!("the keys of {name} cannot be had: {what}; the last ones serve on");
+                    self.log.warn(now, &says);
                 }
             }
         }
-        drop(attempts);
-        match issuer.keys.read().as_ref() {
-            Some(keys) => Ok(find(keys, key_id, algorithm)),
-            None => Err(Trouble::Issuer),
-        }
     }
 
-    async fn load(&self, source: &KeySource) -> Result<Vec<Object>, String> {
-        match source {
+    async fn load(&self) -> Result<Vec<Object>, String> {
+        match &self.source {
             KeySource::File(path) => read_file(path),
             KeySource::Address(address) => read_key_set(&self.fetch(address).await?),
         }
@@ -141,34 +201,6 @@ fn client() -> Result<reqwest::Client, String> {
         .map_err(|error| format!("issuers: no HTTP client: {error}"))
 }
 
-/// Where an outage is told.
-pub(crate) struct Tell<'a> {
-    pub(crate) log: &'a Log,
-    pub(crate) metrics: &'a Metrics,
-}
-
-impl Issuer {
-    fn new(config: IssuerConfig) -> Result<Self, String> {
-        let IssuerConfig { issuer, audiences, algorithms, source } = config;
-        let keys = match &source {
-            KeySource::File(path) => {
-                let keys =
-                    read_file(path).map_err(|what| format!("issuers: jwks_file of {issuer:?}: {what}"))?;
-                Some(Arc::new(keys))
-            }
-            KeySource::Address(_) => None,
-        };
-        let attempts = tokio::sync::Mutex::new(Attempts { last: None, failing: false });
-        Ok(Self { name: issuer, audiences, algorithms, source, keys: RwLock::new(keys), attempts })
-    }
-
-    /// Whether it is time to look whether the issuer has taken a key back. Whoever finds the others at it goes on.
-    fn is_due(&self, now: UnixTime) -> bool {
-        let Ok(attempts) = self.attempts.try_lock() else { return false };
-        attempts.last.is_some_and(|last| now.since(last) >= REFRESH)
-    }
-}
-
 /// The key of that name, or the only one that fits if the token names none.
 fn find(keys: &[Object], key_id: Option<&str>, algorithm: Algorithm) -> Option<PublicKey> {
     let mut fitting = keys
@@ -188,7 +220,7 @@ fn read_file(path: &PathBuf) -> Result<Vec<Object>, String> {
 /// forget the keys that were there.
 fn read_key_set(bytes: &[u8]) -> Result<Vec<Object>, String> {
     let no_set = || "it is no JWK set".to_owned();
-    let set = Object::parse(bytes).map_err(|_| no_set())?;
+    let set = Object::parse_within(bytes, Limits::DOCUMENT).map_err(|_| no_set())?;
     let Some(Value::Array(keys)) = set.member("keys") else { return Err(no_set()) };
     let keys: Vec<Object> = keys.iter().filter_map(Value::as_object).cloned().collect();
     let signs =
@@ -215,7 +247,7 @@ pub(crate) const ALGORITHMS: [Algorithm; 4] =
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
 
 /// How long a key that its issuer has taken back may still be believed.
-const REFRESH: Duration = Duration::from_secs(600);
+pub(crate) const REFRESH: Duration = Duration::from_secs(600);
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

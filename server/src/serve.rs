@@ -197,6 +197,7 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
         })?,
     };
     let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
+    let (log, metrics) = (Arc::new(log), Arc::new(Metrics::new()));
     let keyring = Keyring::new(&secrets.root_key, &secrets.previous_root_keys);
     let signing = SigningKeys::new(&secrets.root_key, &secrets.previous_root_keys, clock.now())
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
@@ -211,11 +212,13 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
     let oauth = OAuth {
         clients: Clients::new(config.clients, &apps),
         tokens: AccessTokens::new(Arc::clone(&signing)),
-        issuers: Issuers::new(config.issuers).map_err(StartError::Configuration)?,
+        issuers: Issuers::new(config.issuers, &log, &metrics, clock.now())
+            .map_err(StartError::Configuration)?,
         algs: algs.join(" "),
         dpop: config.dpop,
         access_token: config.access_token,
         boot: Boot { id: boot, at: clock.now() },
+        is_first_run: store.count() == 0,
     };
     Ok(Holdfast {
         apps,
@@ -240,6 +243,6 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
         clock,
         audit,
         log,
-        metrics: Metrics::new(),
+        metrics,
     })
 }

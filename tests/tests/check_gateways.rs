@@ -4,7 +4,15 @@ use anyhow::{Context as _, Result};
 use holdfast_tests::server::{Answer, COOKIE, Call, GATEWAY_SECRET, HINT, ORIGIN, Server, Settings};
 use reqwest::Method;
 
-const IDENTITY: [&str; 4] = ["holdfast-user", "holdfast-session", "holdfast-binding", "holdfast-assertion"];
+const IDENTITY: [&str; 7] = [
+    "holdfast-user",
+    "holdfast-session",
+    "holdfast-binding",
+    "holdfast-assertion",
+    "holdfast-client",
+    "holdfast-scope",
+    "holdfast-issuer",
+];
 
 /// How each kind asks for `GET https://shop.example/orders?x=1`.
 fn asks(server: &Server) -> Vec<(&'static str, Call)> {

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use futures_util::future::join_all;
 use holdfast_tests::server::{
-    Answer, CONFIDENTIAL_CLIENT, COOKIE, Device, Granted, ORIGIN, OTHER_ORIGIN, OTHER_TOKEN, Proof, Server,
-    Settings, tampered,
+    Answer, CLIENT, CONFIDENTIAL_CLIENT, COOKIE, Device, Granted, ORIGIN, OTHER_ORIGIN, OTHER_TOKEN, Proof,
+    Server, Settings, tampered,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ async fn a_proof_is_taken_once() -> Result<()> {
     assert_eq!(headers[0], ("Holdfast-User".to_owned(), "alice".to_owned()));
     assert_eq!(headers[1], ("Holdfast-Session".to_owned(), granted.id.clone()));
     assert_eq!(headers[2], ("Holdfast-Binding".to_owned(), "software".to_owned()));
+    assert_eq!(headers[4], ("Holdfast-Client".to_owned(), CLIENT.to_owned()));
+    assert_eq!(headers[5], ("Holdfast-Scope".to_owned(), "read write".to_owned()));
     refused(&server.call(&granted, &proof).await?, "invalid_dpop_proof")?;
     let rejected = server.audit().wait_for("session.denied", 1).await?;
     assert_eq!((&rejected[0]["rule"], &rejected[0]["session"]), (&json!("P-23"), &json!(granted.id)));
@@ -246,7 +248,7 @@ async fn a_stolen_token_is_worth_nothing() -> Result<()> {
 #[tokio::test]
 async fn what_is_no_credential_of_ours_is_none_at_all() -> Result<()> {
     let server = Server::start().await?;
-    for authorization in ["Bearer of-the-app-itself", "Basic eA==", "DPoP", ""] {
+    for authorization in ["Bearer of-the-app-itself", "Basic eA==", "Digest a, b", "DPoP", ""] {
         let answer = server.check_token(authorization, &[]).await?;
         assert_eq!(answer.verdict(), ("deny", "no_credential"), "{authorization}");
         assert_eq!(
@@ -263,6 +265,13 @@ async fn what_is_no_credential_of_ours_is_none_at_all() -> Result<()> {
     let granted = server.grant("bob").await?;
     let bearer = format!("Bearer {}", granted.access_token);
     let headers = [["Cookie", &cookie], ["Authorization", &bearer]];
+    refused(&server.ask(json!({ "headers": headers })).await?, "invalid_token")?;
+    for spelled in ["bearer\t", "Basic x, Bearer ", "BEARER  "] {
+        let bearer = format!("{spelled}{}", granted.access_token);
+        let headers = [["Cookie", &cookie], ["Authorization", &bearer]];
+        refused(&server.ask(json!({ "headers": headers })).await?, "invalid_token")?;
+    }
+    let headers = [["Cookie", &cookie], ["Authorization", &bearer], ["Authorization", "Basic eA=="]];
     refused(&server.ask(json!({ "headers": headers })).await?, "invalid_token")?;
     let dpop = format!("DPoP {}", granted.access_token);
     let headers = [["Authorization", &dpop], ["Authorization", "Basic eA=="]];
@@ -350,6 +359,73 @@ async fn requirements_hold_for_clients_too() -> Result<()> {
     assert_eq!(ask(json!({ "binding": "hardware" })).await?.verdict(), ("step_up", "binding_required"));
     let fresh = ask(json!({ "binding": "software", "max_proof_age": "1s" })).await?;
     assert_eq!(fresh.verdict(), ("allow", "ok"), "no proof is fresher than the one that comes along");
+    Ok(())
+}
+
+/// A scope is enforced where it is asked for, and a browser has none.
+#[tokio::test]
+async fn a_scope_covers_what_is_asked_for_or_the_answer_is_no() -> Result<()> {
+    let server = Server::start().await?;
+    let code = server.authorize("alice", json!({ "scope": "read" })).await?.expect(201)?;
+    let device = Device::new()?;
+    let answer = server.redeem(code.text_at("/code")?, &server.token_proof(&device).sign(&device)).await?;
+    let granted = Granted {
+        id: code.text_at("/session/id")?.to_owned(),
+        access_token: answer.text_at("/access_token")?.to_owned(),
+        refresh_token: answer.text_at("/refresh_token")?.to_owned(),
+        device,
+        answer,
+    };
+    let proof = server.proof(&granted).sign(&granted.device);
+    let ask = |scope: &str| {
+        let headers = json!([["Authorization", format!("DPoP {}", granted.access_token)], ["DPoP", &proof]]);
+        let require = json!({ "scope": scope });
+        server.ask(json!({ "url": format!("{ORIGIN}/orders"), "headers": headers, "require": require }))
+    };
+    for scope in ["write", "read write", "rea"] {
+        let answer = ask(scope).await?;
+        assert_eq!((answer.verdict(), answer.at("/status")), (("deny", "insufficient_scope"), &json!(403)));
+        let challenge = answer.told("WWW-Authenticate")?.unwrap_or_default();
+        assert_eq!(challenge, format!("DPoP error=\"insufficient_scope\", scope=\"{scope}\", {ALGS}"));
+    }
+    assert_eq!(ask("read").await?.verdict(), ("allow", "ok"), "the refusals have used up nothing");
+    let bound = server.bind("alice").await?;
+    assert_eq!(
+        server.check_with(&bound.cookie, json!({ "scope": "write" })).await?.verdict(),
+        ("allow", "ok")
+    );
+    let bad = json!({ "method": "GET", "url": ORIGIN, "require": { "scope": "a\"b" } });
+    assert_eq!(server.app(Method::POST, "/v1/check").json(&bad).send().await?.status, 400);
+    Ok(())
+}
+
+/// What a client was granted stays what it was granted: no cookie comes of it, by whatever protocol.
+#[tokio::test]
+async fn no_grant_becomes_a_browsers_session() -> Result<()> {
+    let server = Server::start().await?;
+    let granted = server.grant("alice").await?;
+    for proof in [None, Some(granted.device.refresh("x"))] {
+        let answer = server.refresh(&granted.id, proof.as_deref()).await?;
+        assert_eq!((answer.status, answer.challenge(&granted.id)), (404, None), "{}", answer.text);
+        assert!(answer.cookie(COOKIE).is_none_or(|value| value.is_empty()));
+    }
+    assert_eq!(server.call(&granted, &server.proof(&granted)).await?.verdict(), ("allow", "ok"));
+    server.rotate(&granted, &granted.refresh_token).await?.expect(200)?;
+    Ok(())
+}
+
+/// Queries are no part of a proof, whatever browsers put there and however long they are.
+#[tokio::test]
+async fn any_query_is_let_through() -> Result<()> {
+    let server = Server::start().await?;
+    let granted = server.grant("alice").await?;
+    for query in ["q={a|b}", "q=`^", &"q".repeat(5000)] {
+        let proof = server.proof(&granted).sign(&granted.device);
+        let headers = json!([["Authorization", format!("DPoP {}", granted.access_token)], ["DPoP", proof]]);
+        let answer =
+            server.ask(json!({ "url": format!("{ORIGIN}/orders?{query}"), "headers": headers })).await?;
+        assert_eq!(answer.verdict(), ("allow", "ok"), "{}", &query[..5]);
+    }
     Ok(())
 }
 

@@ -102,6 +102,9 @@ async fn a_token_of_a_known_issuer_is_taken() -> Result<()> {
         ("Holdfast-Session", ""),
         ("Holdfast-Binding", "software"),
         ("Holdfast-Assertion", ""),
+        ("Holdfast-Client", "c"),
+        ("Holdfast-Scope", ""),
+        ("Holdfast-Issuer", ISSUER),
     ];
     assert_eq!(headers, expected);
     assert_eq!(check(&server, &token, &proof).await?.verdict(), ("deny", "invalid_dpop_proof"), "once");
@@ -218,6 +221,56 @@ async fn an_issuer_that_is_down_or_lies_is_waited_for() -> Result<()> {
     Ok(())
 }
 
+/// A token that was seen before lives no longer than its key.
+#[tokio::test]
+async fn a_key_that_is_taken_back_takes_its_tokens_along() -> Result<()> {
+    let issuer = Issuer::start().await?;
+    let server = issuer.server().await?;
+    let device = Device::new()?;
+    server.advance(60);
+    let token = issuer.token(&server, &device, json!({ "exp": server.now() + 86_400 }));
+    assert_eq!(check(&server, &token, &proof(&server, &device, &token)).await?.verdict(), ("allow", "ok"));
+    issuer.answer.set(200, set_of(&[("next", &Device::new()?)]));
+    server.advance(599);
+    assert_eq!(check(&server, &token, &proof(&server, &device, &token)).await?.verdict(), ("allow", "ok"));
+    server.advance(1);
+    let answer = check(&server, &token, &proof(&server, &device, &token)).await?;
+    assert_eq!(answer.verdict(), ("deny", "invalid_token"));
+    Ok(())
+}
+
+/// Groups by the hundred and roles in objects of objects are what issuers write.
+#[tokio::test]
+async fn a_token_may_say_much() -> Result<()> {
+    let issuer = Issuer::start().await?;
+    let server = issuer.server().await?;
+    let device = Device::new()?;
+    server.advance(60);
+    let groups: Vec<_> = (0..200).map(|number| format!("group-{number}")).collect();
+    let more = json!({ "groups": groups, "resource_access": { "shop": { "roles": [{ "name": ["a"] }] } } });
+    let token = issuer.token(&server, &device, more);
+    assert_eq!(check(&server, &token, &proof(&server, &device, &token)).await?.verdict(), ("allow", "ok"));
+    Ok(())
+}
+
+/// An issuer's audience may be one app's alone.
+#[tokio::test]
+async fn an_issuer_is_believed_where_it_is_configured() -> Result<()> {
+    let issuer = Issuer::start().await?;
+    let settings = Settings::default()
+        .set("issuers.0.issuer", ISSUER)
+        .set("issuers.0.jwks_url", &issuer.address)
+        .set("issuers.0.audiences", ORIGIN);
+    assert!(Server::with(settings.clone()).await.is_err(), "which app does the audience mean?");
+    let server = Server::with(settings.set("issuers.0.apps", "other")).await?;
+    server.advance(60);
+    let device = Device::new()?;
+    let token = issuer.token(&server, &device, json!({}));
+    let answer = check(&server, &token, &proof(&server, &device, &token)).await?;
+    assert_eq!(answer.verdict(), ("deny", "invalid_token"));
+    Ok(())
+}
+
 /// Our outage is 5xx: whether the token is good is not known.
 #[tokio::test]
 async fn an_issuer_that_never_answered_is_our_trouble() -> Result<()> {
@@ -244,6 +297,7 @@ async fn keys_may_be_in_a_file() -> Result<()> {
         .set("issuers.0.issuer", ISSUER)
         .set("issuers.0.jwks_file", &folder.path().join("id.jwks").display().to_string())
         .set("issuers.0.audiences", "urn:api")
+        .set("issuers.0.apps", "shop")
         .set("issuers.0.algorithms", "ES256");
     let server = Server::in_folder(folder, settings).await?;
     server.advance(60);
@@ -279,9 +333,10 @@ fn set_of(keys: &[(&str, &Device)]) -> String {
     let keys: Vec<Value> = keys
         .iter()
         .map(|(kid, key)| {
-            let mut jwk: Value = serde_json::from_str(&key.jwk()).unwrap_or_default();
-            jwk["kid"] = json!(kid);
-            jwk
+            let mut jwk: serde_json::Map<String, Value> =
+                serde_json::from_str(&key.jwk()).unwrap_or_default();
+            jwk.insert("kid".to_owned(), json!(kid));
+            Value::Object(jwk)
         })
         .collect();
     json!({ "keys": keys }).to_string()

@@ -137,6 +137,99 @@ async fn a_code_that_comes_twice_ends_what_it_began() -> Result<()> {
     Ok(())
 }
 
+/// A code stands in histories and logs: once its minute is over it is no way to log anybody out.
+#[tokio::test]
+async fn an_old_code_ends_nothing() -> Result<()> {
+    let server = Server::start().await?;
+    let (device, finder) = (Device::new()?, Device::new()?);
+    let authorized = server.authorize("alice", json!({})).await?.expect(201)?;
+    let code = authorized.text_at("/code")?;
+    server.redeem(code, &server.token_proof(&device).sign(&device)).await?.expect(200)?;
+    server.advance(60);
+    refused(&server.redeem(code, &server.token_proof(&finder).sign(&finder)).await?, 400, "invalid_grant");
+    assert_eq!(server.session(authorized.text_at("/session/id")?).await?.text_at("/state")?, "active");
+    Ok(())
+}
+
+/// Codes that nobody has come with yet send no browser away; redeemed ones count as sessions.
+#[tokio::test]
+async fn codes_count_when_they_are_redeemed() -> Result<()> {
+    let server = Server::with(Settings::default().set("session.max_per_user", "2")).await?;
+    let browser = server.bind("alice").await?;
+    for _ in 0..5 {
+        server.authorize("alice", json!({})).await?.expect(201)?;
+    }
+    assert_eq!(server.check(&browser.cookie).await?.verdict(), ("allow", "ok"));
+    for _ in 0..2 {
+        server.advance(1);
+        server.grant("alice").await?;
+    }
+    assert_eq!(server.session(&browser.id).await?.text_at("/end_reason")?, "user_cap");
+    Ok(())
+}
+
+/// After a restart a proof for this endpoint, which names no token, may be older than whatever comes with it.
+#[tokio::test]
+async fn a_restart_makes_no_proof_for_tokens_new() -> Result<()> {
+    let server = Server::with(Settings::default().on_disk()).await?;
+    let granted = server.grant("alice").await?;
+    let old = server.token_proof(&granted.device).sign(&granted.device);
+    let first = server.refresh_token(&granted.refresh_token, &old).await?.expect(200)?;
+    let first = first.text_at("/refresh_token")?.to_owned();
+    let server = server.restart().await?;
+    server.advance(20);
+    let second = server.rotate(&granted, &first).await?.expect(200)?;
+    let answer = server.refresh_token(second.text_at("/refresh_token")?, &old).await?;
+    refused(&answer, 400, "use_dpop_nonce");
+    assert_eq!(server.session(&granted.id).await?.text_at("/state")?, "active");
+    Ok(())
+}
+
+/// A rotation of the root key between two workers must not look like a theft.
+#[tokio::test]
+async fn a_root_key_may_rotate_while_tokens_do() -> Result<()> {
+    let server = Server::with(Settings::default().on_disk()).await?;
+    let granted = server.grant("alice").await?;
+    let early = server.rotate(&granted, &granted.refresh_token).await?.expect(200)?;
+    std::fs::rename(server.folder().join("root.key"), server.folder().join("former.key"))?;
+    let settings = Settings::default().on_disk().set("secrets.previous_root_key_files", "former.key");
+    let server = server.restart_with(settings).await?;
+    server.advance(20);
+    let late = server.rotate(&granted, &granted.refresh_token).await?.expect(200)?;
+    let (early, late) = (early.text_at("/refresh_token")?, late.text_at("/refresh_token")?);
+    let next = server.rotate(&granted, early).await?.expect(200)?;
+    let again = server.rotate(&granted, late).await?.expect(200)?;
+    assert_eq!(next.text_at("/refresh_token")?, again.text_at("/refresh_token")?);
+    Ok(())
+}
+
+/// What somebody else's key is refused, is not remembered either: nobody fills our memory with grants that are not theirs.
+#[tokio::test]
+async fn a_thiefs_proof_is_not_worth_remembering() -> Result<()> {
+    let server = Server::start().await?;
+    let granted = server.grant("alice").await?;
+    let thief = Device::new()?;
+    let proof = server.token_proof(&thief).sign(&thief);
+    for _ in 0..2 {
+        refused(&server.refresh_token(&granted.refresh_token, &proof).await?, 400, "invalid_grant");
+    }
+    let other = [
+        ("grant_type", "refresh_token"),
+        ("client_id", CONFIDENTIAL_CLIENT),
+        ("client_secret", CLIENT_SECRET),
+        ("refresh_token", &granted.refresh_token),
+    ];
+    refused(&server.token(&other, Some(&proof)).await?, 400, "invalid_grant");
+    server.audit().wait_for("token.stolen", 3).await?;
+    refused(
+        &server.token(&[("grant_type", "refresh_token"), ("client_id", "x")], None).await?,
+        401,
+        "invalid_client",
+    );
+    server.audit().wait_for("client.rejected", 1).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn one_of_many_redemptions_at_once_wins_and_then_nobody() -> Result<()> {
     let server = Server::start().await?;

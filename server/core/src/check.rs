@@ -95,6 +95,8 @@ reasons! {
     InvalidDpopProof = "invalid_dpop_proof";
     /// The DPoP proof needs the nonce in DPoP-Nonce. Sign a new one with it.
     UseDpopNonce = "use_dpop_nonce";
+    /// The access token was granted for less than this. Ask the user for more.
+    InsufficientScope = "insufficient_scope";
     /// The access token is not good here. Get a new one.
     InvalidToken = "invalid_token";
 }
@@ -142,6 +144,10 @@ pub fn judge_session(
     policy: &SessionPolicy,
     now: UnixTime,
 ) -> Verdict {
+    // A cookie is a browser's. The session of an OAuth client has none, whatever a cookie says.
+    if session.record().grant.is_some() {
+        return Verdict::deny(Reason::SessionUnknown);
+    }
     match session.standing(activity, policy, now) {
         Standing::Ended(ended) => return Verdict::deny(reason_of_end(ended.reason)),
         Standing::BindingOverdue => return Verdict::deny(Reason::BindingOverdue),

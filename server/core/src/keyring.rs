@@ -86,7 +86,12 @@ impl Keyring {
     }
 
     pub(crate) fn by_id(&self, id: KeyId) -> Option<&KeySet> {
-        std::iter::once(&self.current).chain(&self.previous).find(|set| set.id == id)
+        self.sets().find(|set| set.id == id)
+    }
+
+    /// Every set, the current one first.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = &KeySet> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 

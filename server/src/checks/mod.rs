@@ -40,6 +40,8 @@ pub(crate) struct Question<'a> {
     pub(crate) hint: bool,
     pub(crate) fetch: FetchMetadata<'a>,
     pub(crate) requirements: Requirements,
+    /// The words that the scope of an OAuth client must hold; a browser has no scope, and needs none.
+    pub(crate) scope: Option<&'a str>,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) user_agent: Option<&'a str>,
 }
@@ -67,6 +69,11 @@ pub(crate) struct Identity<'a> {
     pub(crate) user: &'a str,
     pub(crate) session: Option<SessionId>,
     pub(crate) binding: Level,
+    /// The OAuth client that acts for the user, and what it was granted. A browser is no client, and may do everything.
+    pub(crate) client: &'a str,
+    pub(crate) scope: &'a str,
+    /// Who vouches for the user, if it is not the app itself.
+    pub(crate) issuer: &'a str,
 }
 
 impl Answer {
@@ -77,15 +84,26 @@ impl Answer {
         }
         if let Some(found) = &self.found {
             let record = found.session.record();
+            let grant = record.grant.as_deref();
             return Some(Identity {
                 user: &record.user,
                 session: Some(record.id),
                 binding: found.session.level(),
+                client: grant.map_or("", |grant| &grant.client_id),
+                scope: grant.map_or("", |grant| &grant.scope),
+                issuer: "",
             });
         }
         // A token of another issuer: all that is known of its key is that there is one.
         let token = self.foreign.as_ref()?;
-        Some(Identity { user: &token.subject, session: None, binding: Level::Software })
+        Some(Identity {
+            user: &token.subject,
+            session: None,
+            binding: Level::Software,
+            client: token.client_id.as_deref().unwrap_or_default(),
+            scope: token.scope.as_deref().unwrap_or_default(),
+            issuer: &token.issuer,
+        })
     }
 }
 
@@ -105,15 +123,15 @@ pub(crate) async fn check(
     if let Some(rule) = rule {
         house.metrics.rejection(rule);
     }
-    report(house, question, &verdict, rule, found.as_ref(), context);
+    report(house, question, &verdict, rule, found.as_ref(), foreign.as_deref(), context);
     let nonce = match refused.filter(|_| verdict.reason == Reason::UseDpopNonce) {
         Some(refused) => Some(dpop::nonce(house, refused.key.as_ref(), context.now)),
         None => nonce,
     };
     let answer = answer(house, question, verdict, found);
-    let challenge = (answer.status == StatusCode::UNAUTHORIZED)
-        .then(|| challenge(house, question, &verdict, rule))
-        .flatten();
+    let is_challenged =
+        answer.status == StatusCode::UNAUTHORIZED || verdict.reason == Reason::InsufficientScope;
+    let challenge = is_challenged.then(|| challenge(house, question, &verdict, rule)).flatten();
     Ok(Answer { foreign, challenge, nonce, ..answer })
 }
 
@@ -224,7 +242,9 @@ fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Op
                 None => answer(StatusCode::UNAUTHORIZED, None, None),
             }
         }
-        Decision::Deny if verdict.reason == Reason::PolicyDenied => answer(StatusCode::FORBIDDEN, None, None),
+        Decision::Deny if matches!(verdict.reason, Reason::PolicyDenied | Reason::InsufficientScope) => {
+            answer(StatusCode::FORBIDDEN, None, None)
+        }
         Decision::Deny | Decision::StepUp => answer(StatusCode::UNAUTHORIZED, None, None),
     }
 }
@@ -244,6 +264,9 @@ fn challenge(
         }
         (Authorization::Several, None) => {
             Some(dpop::challenge(house, "invalid_request", "send exactly one Authorization header"))
+        }
+        (Authorization::Dpop(_), None) if verdict.reason == Reason::InsufficientScope => {
+            Some(dpop::scope_challenge(house, question.scope.unwrap_or_default()))
         }
         (Authorization::Dpop(_), None) => {
             // RFC 9470 §3: what the token lacks is a fresher or stronger login.
@@ -290,6 +313,7 @@ fn report(
     verdict: &Verdict,
     rule: Option<Rule>,
     found: Option<&Found>,
+    foreign: Option<&AccessToken>,
     context: &Context,
 ) {
     let name = match verdict.decision {
@@ -306,10 +330,17 @@ fn report(
         request_id: Some(context.request_id.as_str()),
         ..Event::default()
     };
-    let event = match found {
-        Some(found) => of_session(&found.session, context, event),
-        None => event,
+    let vouched = foreign.map(|token| format!("vouched for by {}", token.issuer));
+    let event = match (found, foreign) {
+        (Some(found), _) => of_session(&found.session, context, event),
+        (None, Some(token)) => Event { user: Some(&token.subject), detail: vouched.as_deref(), ..event },
+        (None, None) => event,
     };
+    // A token with somebody else's key is a stolen one.
+    if matches!(rule, Some(Rule::P20)) {
+        let stolen = Event { event: Some(EventName::TokenStolen), ..event.clone() };
+        house.record(context.now, &stolen);
+    }
     if verdict.stale_copy {
         let detail = "a copy of a cookie that the owner's browser has replaced is in use";
         house.record(

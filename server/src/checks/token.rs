@@ -39,6 +39,11 @@ pub(super) async fn judge(
         Ok(key) => *key,
         Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
     };
+    // P-20 · RFC 9449 §4.3 number 12: asked first of all, so that a thief learns nothing about the session.
+    if *proof.thumbprint() != key {
+        let found = session_of(house, &recognised).await?;
+        return Ok(Judged::refused(refused(Rule::P20.into()), found));
+    }
     let (verdict, found) = if recognised.is_ours {
         let Some(found) = session_of(house, &recognised).await? else {
             return Ok(Judged::denied(Reason::SessionUnknown));
@@ -53,6 +58,10 @@ pub(super) async fn judge(
     if verdict.decision != Decision::Allow {
         return Ok(Judged { verdict, found, ..Judged::denied(verdict.reason) });
     }
+    let held = recognised.token.scope.as_deref().unwrap_or_default();
+    if !question.scope.is_none_or(|demanded| covers(held, demanded)) {
+        return Ok(Judged { found, ..Judged::denied(Reason::InsufficientScope) });
+    }
     let address = TargetUri::parse(&format!("{}{target}", question.app.origin));
     let expected = Expected {
         method: question.method,
@@ -60,8 +69,12 @@ pub(super) async fn judge(
         token: Some(BoundToken { hash: &recognised.hash, key: &key }),
         nonce: demand(&recognised, found.as_ref()),
     };
-    Ok(match dpop::take(house, proof, &expected, context).await? {
-        Ok(proof) => Judged {
+    let proof = match dpop::verify(house, proof, &expected, context) {
+        Ok(proof) => proof,
+        Err(refused) => return Ok(Judged::refused(refused, found)),
+    };
+    Ok(match dpop::remember(house, &proof, context).await? {
+        Ok(()) => Judged {
             verdict,
             foreign: (!recognised.is_ours).then_some(recognised.token),
             found,
@@ -71,6 +84,11 @@ pub(super) async fn judge(
         },
         Err(refused) => Judged::refused(refused, found),
     })
+}
+
+/// Whether a scope holds every word of another.
+fn covers(held: &str, demanded: &str) -> bool {
+    demanded.split(' ').filter(|word| !word.is_empty()).all(|word| held.split(' ').any(|other| other == word))
 }
 
 /// What is wrong with a token that came as a bearer token, if it is one that this server knows.

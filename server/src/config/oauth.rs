@@ -124,6 +124,8 @@ pub struct IssuerConfig {
     pub issuer: String,
     /// What `aud` must hold; the names of the app that is asked if there are none.
     pub audiences: Vec<String>,
+    /// The apps where its tokens are good; all of them if there are none.
+    pub apps: Vec<String>,
     /// What its tokens may be signed with.
     pub algorithms: Vec<Algorithm>,
     /// Where its keys are.
@@ -142,6 +144,7 @@ pub enum KeySource {
 pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
     let issuer = section.require("issuer", "\"https://id.example\"");
     let audiences = section.take_or("audiences", Vec::new());
+    let apps = section.take_or("apps", Vec::new());
     let algorithms = section.take_or("algorithms", ALGORITHMS.to_vec());
     let file: Option<PathBuf> = section.take("jwks_file");
     let address: Option<String> = section.take("jwks_url");
@@ -164,12 +167,22 @@ pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
         }
     };
     section.finish();
-    Some(IssuerConfig { issuer: issuer?, audiences, algorithms, source: source? })
+    Some(IssuerConfig { issuer: issuer?, audiences, apps, algorithms, source: source? })
 }
 
 /// Each app's origin is the name under which this server issues tokens itself.
 pub(super) fn refuse_own_issuers(root: &mut Reader<'_>, issuers: &[IssuerConfig], apps: &[AppConfig]) {
-    for (index, IssuerConfig { issuer, .. }) in issuers.iter().enumerate() {
+    for (index, IssuerConfig { issuer, audiences, apps: served, .. }) in issuers.iter().enumerate() {
+        // An audience of its own says nothing about which app is meant.
+        if !audiences.is_empty() && served.is_empty() && apps.len() > 1 {
+            root.problem(
+                "issuers",
+                format!("{issuer:?} has audiences, and must say for which apps: apps = [\"…\"]"),
+            );
+        }
+        if let Some(unknown) = served.iter().find(|name| apps.iter().all(|app| app.name != **name)) {
+            root.problem("issuers", format!("{issuer:?} names the app {unknown:?}, which is not configured"));
+        }
         if apps.iter().any(|app| app.origin.as_str() == issuer) {
             root.problem(
                 "issuers",

@@ -75,6 +75,7 @@ impl Demo {
             hint: cookies::has(texts(headers, "cookie"), &self.house.hint_name),
             fetch: FetchMetadata::read(|name| only(texts(headers, name))),
             requirements: Requirements::default(),
+            scope: None,
             client_ip: Some(context.client_ip),
             user_agent: texts(headers, "user-agent").next(),
         };

@@ -1,9 +1,6 @@
 //! JSON bodies of the internal API.
 
-use axum::{
-    body::{Body, to_bytes},
-    extract::FromRequest,
-};
+use axum::{body::Body, extract::FromRequest};
 use http::{Request, StatusCode, header};
 use serde::de::DeserializeOwned;
 
@@ -29,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if declared.is_some_and(|length: u64| length > MAX_BODY_BYTES_U64) {
             return Err(too_large());
         }
-        let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| too_large())?;
+        let bytes = super::body::read(request.into_body(), MAX_BODY_BYTES).await.ok_or_else(too_large)?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             Problem::bad_request("bad_request", format!("the body is not what this call takes: {error}"))
@@ -38,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn too_large() -> Problem {
-    let detail = "the body is larger than 64 KiB, or it broke off";
+    let detail = "the body is larger than 64 KiB, or it broke off, or it did not come in ten seconds";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 

@@ -1,6 +1,7 @@
 //! From a request to typed values. What comes out of here needs no more looking at.
 
 pub(crate) mod authorization;
+pub(crate) mod body;
 pub(crate) mod cookies;
 pub(crate) mod dbsc;
 pub(crate) mod fetch;

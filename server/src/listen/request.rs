@@ -61,7 +61,17 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let this = self.clone();
-        Box::pin(async move { Ok(this.shared.answer(request.map(Body::new), this.peer).await) })
+        let may_change = !request.method().is_safe();
+        let answer = async move { this.shared.answer(request.map(Body::new), this.peer).await };
+        if !may_change {
+            return Box::pin(answer.map(Ok));
+        }
+        // What changes something goes on although its client hangs up: what has happened must be told, and nothing may stop
+        // half-way.
+        let answering = tokio::spawn(answer);
+        Box::pin(async move {
+            Ok(answering.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+        })
     }
 }
 
@@ -103,7 +113,8 @@ impl Shared {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         if self.is_public {
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+            let policy = headers.entry("cross-origin-resource-policy");
+            policy.or_insert(HeaderValue::from_static("same-origin"));
             headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
             if self.house.public_tls {
                 let one_year = HeaderValue::from_static("max-age=31536000");
@@ -145,7 +156,9 @@ impl Shared {
     fn tell_of_trouble(&self, context: &Context, trouble: &Trouble) {
         let detail = match trouble {
             Trouble::Store(unavailable) => unavailable.to_string(),
-            Trouble::Contention | Trouble::Issuer | Trouble::Randomness => trouble.to_string(),
+            Trouble::Contention | Trouble::Randomness => trouble.to_string(),
+            // Told once, where the keys were asked for, and not for each token that somebody may make up.
+            Trouble::Issuer => return,
         };
         let event = Event {
             event: Some(EventName::StoreUnavailable),

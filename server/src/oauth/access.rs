@@ -17,7 +17,7 @@ use crate::{
     cache::Cache,
     error::Trouble,
     house::{App, Holdfast},
-    issuers::Tell,
+    issuers::REFRESH,
     random::random,
     sessions::is_user,
     signing::SigningKeys,
@@ -27,7 +27,12 @@ use crate::{
 pub(crate) struct AccessTokens {
     keys: Arc<SigningKeys>,
     /// Tokens whose signature was checked, by their hash.
-    verified: Cache<[u8; 32], AccessToken>,
+    verified: Cache<[u8; 32], Remembered>,
+}
+
+struct Remembered {
+    token: Arc<AccessToken>,
+    verified_at: UnixTime,
 }
 
 /// A token that was recognised: signed by an issuer that is known, good for this app, and alive.
@@ -91,14 +96,16 @@ impl AccessTokens {
         now: UnixTime,
     ) -> Result<Result<Recognised, Rejection>, Trouble> {
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        if let Some(token) = self.verified.find(&hash) {
+        let remembered = self.verified.find(&hash).filter(|found| found.is_good(house, app, now));
+        if let Some(Remembered { token, .. }) = remembered.as_deref() {
             let names = names_of(house, app, &token.issuer);
             let judged = token.judge(&expectation(&token.issuer, house, &names, now));
-            return Ok(judged.map(|()| Recognised::new(token, hash, house)));
+            return Ok(judged.map(|()| Recognised::new(Arc::clone(token), hash, house)));
         }
         Ok(self.verify(house, app, text, now).await?.map(|token| {
             let token = Arc::new(token);
-            self.verified.keep(hash, Arc::clone(&token));
+            let remembered = Remembered { token: Arc::clone(&token), verified_at: now };
+            self.verified.keep(hash, Arc::new(remembered));
             Recognised::new(token, hash, house)
         }))
     }
@@ -139,8 +146,9 @@ impl AccessTokens {
             Ok(unverified) => unverified,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        // T-02 · RFC 9068 §4, RFC 8725 §3.8: who vouches for a token is on a list, not in the token.
-        if !self.knows(house, unverified.issuer()) {
+        // T-02 · RFC 9068 §4, RFC 8725 §3.8: who vouches for a token, and where, is on a list and not in the token.
+        let issuer = house.oauth.issuers.named(unverified.issuer());
+        if !self.knows(house, unverified.issuer()) || issuer.is_some_and(|issuer| !issuer.serves(&app.name)) {
             return Ok(Err(Rule::T02.into()));
         }
         // T-03 · RFC 9068 §4: a key that nobody has published signs nothing.
@@ -160,8 +168,7 @@ impl AccessTokens {
         match house.oauth.issuers.named(token.issuer()) {
             Some(issuer) => {
                 let Some(algorithm) = token.algorithm() else { return Ok(None) };
-                let tell = Tell { log: &house.log, metrics: &house.metrics };
-                house.oauth.issuers.key(issuer, token.key_id(), algorithm, now, &tell).await
+                issuer.key(token.key_id(), algorithm, now).await
             }
             None => {
                 let period = self.keys.at(now)?;
@@ -184,6 +191,18 @@ fn names_of<'a>(house: &'a Holdfast, app: &'a App, issuer: &str) -> Vec<&'a str>
 /// A subject travels in a header. Our own were judged when their session began.
 fn refuse_unspeakable(token: AccessToken) -> Result<AccessToken, Rejection> {
     if is_user(&token.subject) { Ok(token) } else { Err(Rule::T01.into()) }
+}
+
+impl Remembered {
+    /// Our own keys are never taken back. Another issuer's may be, and a token must not outlive its key by more than the
+    /// keys do.
+    fn is_good(&self, house: &Holdfast, app: &App, now: UnixTime) -> bool {
+        let is_young = now >= self.verified_at && now.since(self.verified_at) < REFRESH;
+        match house.oauth.issuers.named(&self.token.issuer) {
+            Some(issuer) => is_young && issuer.serves(&app.name),
+            None => true,
+        }
+    }
 }
 
 impl Recognised {

@@ -23,4 +23,6 @@ pub(crate) struct OAuth {
     pub(crate) access_token: Duration,
     /// This run of the server.
     pub(crate) boot: Boot,
+    /// Nothing was there when it began, so no proof for it can be older.
+    pub(crate) is_first_run: bool,
 }

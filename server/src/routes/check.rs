@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checks::{Question, assertion, check as decide},
+    config::is_scope_token,
     context::Context,
     dpop,
     extract::{
@@ -50,6 +51,7 @@ pub(crate) async fn check(
         proofs: values(dpop::PROOF).collect(),
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| only(values(name))),
+        scope: input.require.scope()?,
         requirements: input.require.accept()?,
         client_ip: input.client_ip,
         user_agent: values("user-agent").next(),
@@ -66,6 +68,9 @@ pub(crate) async fn check(
         request_headers.push(("Holdfast-Session", session));
         request_headers.push(("Holdfast-Binding", identity.binding.as_str().to_owned()));
         request_headers.push(("Holdfast-Assertion", assertion.to_owned()));
+        request_headers.push(("Holdfast-Client", identity.client.to_owned()));
+        request_headers.push(("Holdfast-Scope", identity.scope.to_owned()));
+        request_headers.push(("Holdfast-Issuer", identity.issuer.to_owned()));
     }
     let allowed = answer.verdict.decision == Decision::Allow;
     let mut response_headers: Vec<(&str, String)> = Vec::new();
@@ -86,6 +91,8 @@ pub(crate) async fn check(
         session: answer
             .found
             .as_ref()
+            // A token may be good here and its session another app's, whose data it is.
+            .filter(|found| *found.session.record().app == *app.name)
             .map(|found| SessionView::of(&house, &found.session, found.activity, context.now)),
         request_headers,
         response_headers,
@@ -112,21 +119,31 @@ pub(crate) struct Input {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Require {
     binding: Option<Box<str>>,
+    scope: Option<Box<str>>,
     max_auth_age: Option<Box<str>>,
     max_proof_age: Option<Box<str>>,
 }
 
 impl Require {
-    fn accept(self) -> Result<Requirements, Problem> {
+    /// The words that a client's scope must hold.
+    fn scope(&self) -> Result<Option<&str>, Problem> {
+        let scope = self.scope.as_deref();
+        if scope.is_some_and(|scope| scope.split(' ').any(|word| !is_scope_token(word))) {
+            let detail = "require.scope must be words with one space between them, such as \"read write\"";
+            return Err(Problem::bad_request("bad_request", detail));
+        }
+        Ok(scope)
+    }
+
+    fn accept(&self) -> Result<Requirements, Problem> {
         let wrong = |what: String| Problem::bad_request("bad_request", what);
-        let level = |text: Box<str>| {
-            text.parse::<Level>().map_err(|error| wrong(format!("require.binding: {error}")))
-        };
-        let age = |text: Box<str>| parse_duration(&text).map_err(|error| wrong(format!("require: {error}")));
+        let level =
+            |text: &str| text.parse::<Level>().map_err(|error| wrong(format!("require.binding: {error}")));
+        let age = |text: &str| parse_duration(text).map_err(|error| wrong(format!("require: {error}")));
         Ok(Requirements {
-            binding: self.binding.map(level).transpose()?,
-            max_auth_age: self.max_auth_age.map(age).transpose()?,
-            max_proof_age: self.max_proof_age.map(age).transpose()?,
+            binding: self.binding.as_deref().map(level).transpose()?,
+            max_auth_age: self.max_auth_age.as_deref().map(age).transpose()?,
+            max_proof_age: self.max_proof_age.as_deref().map(age).transpose()?,
         })
     }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use holdfast_core::{
-    Rejection, Rule, UnixTime,
+    Method, Rejection, Rule, UnixTime,
     cookie::AuthenticCookie,
     dbsc::{self as protocol, Challenge, Purpose, UnverifiedRefresh, headers},
     session::{Renewal, Session},
@@ -107,8 +107,9 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
         // D-REF-01 · DBSC §8.8: a session that has ended stays so, whatever proof comes.
         let found = find_alive(house, id, context.now).await?.ok_or(Failure::Unknown)?;
         let session = found.session;
-        // D-REF-02 · DBSC §8.8: a session without a key is none that a browser could refresh.
-        if session.record().binding.is_none() {
+        // D-REF-02 · DBSC §8.8: a session that no browser has bound is none that one could refresh. That of an OAuth client
+        // least of all: it would leave its scope behind.
+        if session.record().binding.as_ref().is_none_or(|binding| binding.method != Method::Dbsc) {
             return Err(Failure::Unknown);
         }
         let app = house.app_named(&session.record().app).ok_or(Failure::Unknown)?;

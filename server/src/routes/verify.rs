@@ -90,6 +90,7 @@ async fn verify(
         hint: cookies::has(values("cookie"), &house.hint_name),
         fetch: FetchMetadata::read(|name| only(values(name))),
         requirements: Requirements::default(),
+        scope: None,
         client_ip: Some(request.client_ip),
         user_agent: values("user-agent").next(),
     };
@@ -111,7 +112,10 @@ fn allow(identity: &Identity<'_>, assertion: Option<HeaderValue>, nonce: Option<
     headers.insert(USER, HeaderValue::from_bytes(identity.user.as_bytes()).unwrap_or(empty.clone()));
     headers.insert(SESSION, identity.session.map_or(empty.clone(), |id| header_value(id.to_string())));
     headers.insert(BINDING, HeaderValue::from_static(identity.binding.as_str()));
-    headers.insert(ASSERTION, assertion.unwrap_or(empty));
+    headers.insert(ASSERTION, assertion.unwrap_or(empty.clone()));
+    for (name, text) in [(CLIENT, identity.client), (SCOPE, identity.scope), (ISSUER, identity.issuer)] {
+        headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).unwrap_or(empty.clone()));
+    }
     headers.extend(nonce.map(|nonce| (dpop::NONCE, nonce)));
     response.extensions_mut().insert(Code(Reason::Ok.as_str()));
     response
@@ -137,7 +141,10 @@ fn refuse(answer: Answer, redirects: Redirects) -> Response {
     extra.extend(answer.challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
     extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
-    extra.extend([USER, SESSION, BINDING, ASSERTION].map(|name| (name, HeaderValue::from_static(""))));
+    extra.extend(
+        [USER, SESSION, BINDING, ASSERTION, CLIENT, SCOPE, ISSUER]
+            .map(|name| (name, HeaderValue::from_static(""))),
+    );
     Problem::new(status, reason.as_str(), reason.says()).with_all(extra).into_response()
 }
 
@@ -145,5 +152,8 @@ const USER: HeaderName = HeaderName::from_static("holdfast-user");
 const SESSION: HeaderName = HeaderName::from_static("holdfast-session");
 const BINDING: HeaderName = HeaderName::from_static("holdfast-binding");
 const ASSERTION: HeaderName = HeaderName::from_static("holdfast-assertion");
+const CLIENT: HeaderName = HeaderName::from_static("holdfast-client");
+const SCOPE: HeaderName = HeaderName::from_static("holdfast-scope");
+const ISSUER: HeaderName = HeaderName::from_static("holdfast-issuer");
 const DECISION: HeaderName = HeaderName::from_static("holdfast-decision");
 const REDIRECT: HeaderName = HeaderName::from_static("holdfast-redirect");

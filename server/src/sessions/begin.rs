@@ -65,7 +65,8 @@ async fn make_room(
     if let Some(cookie) = previous {
         replace_presented(house, &session.record().app, cookie, context).await?;
     }
-    enforce_cap(house, session, context).await
+    // An OAuth client's session counts once its code is redeemed.
+    if session.record().grant.is_some() { Ok(()) } else { enforce_cap(house, session, context).await }
 }
 
 /// Goes on with a session under a new id; the old one ends. `None` if it had ended before.
@@ -110,12 +111,20 @@ async fn create(
 }
 
 /// Ends the oldest sessions of a user who has more than allowed.
-async fn enforce_cap(house: &Holdfast, newest: &Session, context: &Context) -> Result<(), Trouble> {
+pub(crate) async fn enforce_cap(
+    house: &Holdfast,
+    newest: &Session,
+    context: &Context,
+) -> Result<(), Trouble> {
     let record = newest.record();
     let _turn = house.turns.of(&record.app, &record.user).await;
     let mut alive = house.store.by_user(&record.app, &record.user).await?;
     alive.retain(|found| {
-        !matches!(house.standing(&found.session, found.activity, context.now), Standing::Ended(_))
+        // A code that nobody has come with yet is no session that another would have to go for.
+        let record = found.session.record();
+        let is_offer = record.grant.is_some() && record.binding.is_none();
+        let standing = house.standing(&found.session, found.activity, context.now);
+        !is_offer && !matches!(standing, Standing::Ended(_))
     });
     let surplus = alive.len().saturating_sub(house.policy.max_per_user);
     alive.retain(|found| found.session.record().id != record.id);

@@ -68,6 +68,8 @@ macro_rules! event_names {
 event_names! {
     /// A second key was brought for a bound session.
     BindingConflict = "binding.conflict";
+    /// Somebody said to be an OAuth client, or an app, and could not show it.
+    ClientRejected = "client.rejected";
     /// The server has started with this configuration.
     ConfigLoaded = "config.loaded";
     /// A copy of a cookie that its owner's browser has long replaced is in use.

@@ -207,6 +207,7 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
         | Reason::CookieSuperseded
         | Reason::DuplicateCookie
         | Reason::IdleExpired
+        | Reason::InsufficientScope
         | Reason::InvalidDpopProof
         | Reason::InvalidToken
         | Reason::NoCredential

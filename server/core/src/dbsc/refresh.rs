@@ -2,7 +2,7 @@
 
 use super::{AuthenticChallenge, Challenge, Purpose, REFRESH_PATH, registration::PROOF_TYPE};
 use crate::{
-    Keyring, Origin, Rejection, Rule, SessionId, UnixTime,
+    Keyring, Method, Origin, Rejection, Rule, SessionId, UnixTime,
     jose::UnverifiedJws,
     policy::SessionPolicy,
     session::{Record, Session},
@@ -51,7 +51,8 @@ impl<'a> UnverifiedRefresh<'a> {
         now: UnixTime,
     ) -> Result<FreshProof, Rejection> {
         // D-REF-02 · DBSC §8.8: nothing can be proven about a session without a key.
-        let binding = session.record().binding.as_ref().ok_or(Rejection::of(Rule::DRef02))?;
+        let binding = session.record().binding.as_ref().filter(|binding| binding.method == Method::Dbsc);
+        let binding = binding.ok_or(Rejection::of(Rule::DRef02))?;
         // D-REF-05 · DBSC §9.9, RFC 8725 §3.1: the key says what its algorithm is, not the proof.
         if self.jws.algorithm() != Some(binding.key.algorithm()) {
             return Err(Rule::DRef05.into());

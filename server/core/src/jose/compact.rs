@@ -1,10 +1,13 @@
 //! A compact JWS, before and after its signature was checked.
 
-use super::{Algorithm, Object, PublicKey, base64url};
+use super::{Algorithm, Limits, Object, PublicKey, base64url};
 use crate::{Rejection, Rule};
 
 /// A proof of a browser is 170 to 1000 bytes, an attested one under 4000; what is larger is not a proof.
 pub const MAX_PROOF_BYTES: usize = 8192;
+
+/// Headers of more than this do not come through any proxy.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A compact JWS that was read and not yet verified. Nothing it says is true yet.
 #[derive(Debug)]
@@ -21,20 +24,32 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// `J-01` to `J-06`. All of them are decided before any cryptography.
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
+        Self::parse_within(text, MAX_PROOF_BYTES, Limits::PROOF)
+    }
+
+    /// Reads a token, which an issuer may fill with more than a client fills a proof with.
+    ///
+    /// # Errors
+    /// As [`UnverifiedJws::parse`].
+    pub fn parse_token(text: &'a str) -> Result<Self, Rejection> {
+        Self::parse_within(text, MAX_TOKEN_BYTES, Limits::DOCUMENT)
+    }
+
+    fn parse_within(text: &'a str, most_bytes: usize, limits: Limits) -> Result<Self, Rejection> {
         // J-01 · RFC 8725 §3.11: the size is judged before anything is read.
-        if text.len() > MAX_PROOF_BYTES {
+        if text.len() > most_bytes {
             return Err(Rule::J01.into());
         }
         let (signing_input, header, payload, signature) = split(text)?;
         // J-03 · RFC 7515 §2, RFC 4648 §3.5: one value, one spelling.
         let decode = |part| base64url::decode(part).ok_or(Rejection::of(Rule::J03));
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
-        let header = Object::parse(&header)?;
+        let header = Object::parse_within(&header, limits)?;
         // J-06 · RFC 7515 §4.1.11: whoever does not understand an extension must refuse it.
         if header.member("crit").is_some() {
             return Err(Rule::J06.into());
         }
-        Ok(Self { header, payload: Object::parse(&payload)?, signing_input, signature })
+        Ok(Self { header, payload: Object::parse_within(&payload, limits)?, signing_input, signature })
     }
 
     /// The `typ` of the header.

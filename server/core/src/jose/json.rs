@@ -16,9 +16,18 @@ impl Object {
     /// # Errors
     /// `J-04` if it is not such an object, `J-05` if a member is named twice, at any depth.
     pub fn parse(bytes: &[u8]) -> Result<Self, Rejection> {
+        Self::parse_within(bytes, Limits::PROOF)
+    }
+
+    /// As [`Object::parse`], with other limits.
+    ///
+    /// # Errors
+    /// `J-04`, `J-05`.
+    pub fn parse_within(bytes: &[u8], limits: Limits) -> Result<Self, Rejection> {
         let mut duplicate = false;
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = ValueSeed { depth_left: MAX_DEPTH, duplicate: &mut duplicate }.deserialize(&mut reader);
+        let seed = ValueSeed { depth_left: limits.depth, members: limits.members, duplicate: &mut duplicate };
+        let value = seed.deserialize(&mut reader);
         let ended = reader.end();
         // J-05 · RFC 7515 §4, RFC 8725 §2.4: two readers must not see two different objects in one text.
         if duplicate {
@@ -45,6 +54,22 @@ impl Object {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
+}
+
+/// How deep and how wide an object may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    depth: u8,
+    members: usize,
+}
+
+impl Limits {
+    /// What browsers and clients send. An attested proof nests three deep, and one more is room enough; the largest object
+    /// in use, an RSA key with all its members, has a third of the members.
+    pub const PROOF: Self = Self { depth: 4, members: 32 };
+
+    /// What issuers write into tokens and key sets: groups by the hundred, roles in objects of objects.
+    pub const DOCUMENT: Self = Self { depth: 8, members: 512 };
 }
 
 /// A JSON value.
@@ -85,6 +110,7 @@ impl Value {
 /// Reads one value with so many levels of nesting left.
 struct ValueSeed<'a> {
     depth_left: u8,
+    members: usize,
     duplicate: &'a mut bool,
 }
 
@@ -130,10 +156,12 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let depth_left = self.depth_left.checked_sub(1).ok_or_else(|| A::Error::custom("too deep"))?;
         let mut array = Vec::new();
-        while let Some(element) =
-            elements.next_element_seed(ValueSeed { depth_left, duplicate: self.duplicate })?
-        {
-            if array.len() == MAX_MEMBERS {
+        while let Some(element) = elements.next_element_seed(ValueSeed {
+            depth_left,
+            members: self.members,
+            duplicate: self.duplicate,
+        })? {
+            if array.len() == self.members {
                 return Err(A::Error::custom("too many elements"));
             }
             array.push(element);
@@ -149,21 +177,19 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 *self.duplicate = true;
                 return Err(A::Error::custom("duplicate member"));
             }
-            if object.0.len() == MAX_MEMBERS {
+            if object.0.len() == self.members {
                 return Err(A::Error::custom("too many members"));
             }
-            let value = members.next_value_seed(ValueSeed { depth_left, duplicate: self.duplicate })?;
+            let value = members.next_value_seed(ValueSeed {
+                depth_left,
+                members: self.members,
+                duplicate: self.duplicate,
+            })?;
             object.0.push((name, value));
         }
         Ok(Value::Object(object))
     }
 }
-
-/// An attested proof nests three deep; one more is room enough.
-const MAX_DEPTH: u8 = 4;
-
-/// The largest object in use, an RSA key with all its members, has a third of this.
-const MAX_MEMBERS: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -10,5 +10,5 @@ pub(crate) use base64url::{decode, encode};
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use compact::{MAX_PROOF_BYTES, UnverifiedJws, VerifiedJws};
-pub use json::{Object, Value};
+pub use json::{Limits, Object, Value};
 pub use key::{PublicKey, RsaScheme, Thumbprint};

@@ -58,7 +58,7 @@ impl<'a> UnverifiedAccessToken<'a> {
     /// `T-01`.
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
         // T-01 · RFC 9068 §4, RFC 8725 §3.11: a JWT made for something else, an ID token say, is no access token.
-        let jws = UnverifiedJws::parse(text).map_err(|_| Rejection::of(Rule::T01))?;
+        let jws = UnverifiedJws::parse_token(text).map_err(|_| Rejection::of(Rule::T01))?;
         let is_access_token = jws.typ().is_some_and(|typ| {
             typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
         });

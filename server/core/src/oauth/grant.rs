@@ -62,10 +62,10 @@ pub struct Redemption<'a> {
 /// What a refresh token did.
 #[derive(Clone, Debug)]
 pub enum Exchange {
-    /// It was taken: here is the next generation, to be stored. Its token is the successor of the one that came.
-    Rotated(Session),
+    /// It was taken: here is the next generation, to be stored, and its token.
+    Rotated(Session, RefreshToken),
     /// It had just been taken: the same successor is the answer again, and nothing changes.
-    Repeated,
+    Repeated(RefreshToken),
 }
 
 impl Session {
@@ -77,17 +77,18 @@ impl Session {
         &self,
         code: &AuthenticCode,
         request: &Redemption<'_>,
-        proof: Verified<Proof>,
+        proof: &Verified<Proof>,
         first: &RefreshToken,
         now: UnixTime,
     ) -> Result<Self, Rejection> {
         let grant = self.grant_of(request.client_id)?;
-        // G-03 · RFC 6749 §4.1.2, §10.5, RFC 9700 §2.1.1: a code that comes twice was stolen, and nobody knows by whom.
-        let GrantState::Offered(offer) = &grant.state else { return Err(Rule::G03.into()) };
-        // G-02 · RFC 6749 §4.1.2: a code is on its way for a moment.
+        // G-02 · RFC 6749 §4.1.2: a code is on its way for a moment. Later it is nothing at all, least of all a way to log a
+        // user out: codes stand in histories and logs.
         if now >= code.expires_at() {
             return Err(Rule::G02.into());
         }
+        // G-03 · RFC 6749 §4.1.2, §10.5, RFC 9700 §2.1.1: a code that comes twice was stolen, and nobody knows by whom.
+        let GrantState::Offered(offer) = &grant.state else { return Err(Rule::G03.into()) };
         // G-05 · RFC 6749 §4.1.3: a code that was sent elsewhere is not brought here.
         if request.redirect_uri != Some(&*offer.redirect_uri) {
             return Err(Rule::G05.into());
@@ -104,7 +105,7 @@ impl Session {
         if !fits {
             return Err(Rule::G06.into());
         }
-        let proof = proof.into_inner();
+        let proof = proof.get();
         // G-07 · RFC 9449 §10: the key was named before the code went out.
         if offer.key.is_some_and(|key| key != proof.thumbprint) {
             return Err(Rule::G07.into());
@@ -114,7 +115,7 @@ impl Session {
                 method: Method::Dpop,
                 // Nothing says where an OAuth client keeps its key.
                 level: Level::Software,
-                key: proof.key,
+                key: proof.key.clone(),
                 bound_at: now,
                 last_proof_at: now,
                 generation: 1,
@@ -136,27 +137,26 @@ impl Session {
         proof: &Verified<Proof>,
         now: UnixTime,
     ) -> Result<Exchange, Rejection> {
-        let grant = self.grant_of(client_id)?;
-        let (GrantState::Running { token_hash }, Some(binding)) = (&grant.state, &self.record().binding)
-        else {
-            return Err(Rule::G08.into());
-        };
-        // G-09 · RFC 9449 §5, RFC 9700 §2.2.2: a copied token without the key is worth nothing, and its use is noticed.
-        if proof.get().thumbprint != binding.key.thumbprint() {
+        let record = self.record();
+        // G-09 · RFC 9449 §5, RFC 9700 §2.2.2: a copied token without the key is worth nothing, and its use is noticed,
+        // whichever client the thief says it is.
+        if record.binding.as_ref().is_some_and(|binding| binding.key.thumbprint() != proof.get().thumbprint) {
             return Err(Rule::G09.into());
         }
+        let grant = self.grant_of(client_id)?;
+        let (GrantState::Running { token_hash }, Some(binding)) = (&grant.state, &record.binding) else {
+            return Err(Rule::G08.into());
+        };
         if token.generation() == binding.generation {
             // G-08 · RFC 6749 §5.2: the number alone is no token.
-            return if token.is(token_hash) {
-                Ok(Exchange::Rotated(self.rotated(token.successor(), now)))
-            } else {
-                Err(Rule::G08.into())
-            };
+            let next = token.successor().filter(|_| token.is(token_hash)).ok_or(Rejection::of(Rule::G08))?;
+            return Ok(Exchange::Rotated(self.rotated(next, now), next.clone()));
         }
         // G-10 · RFC 9700 §4.14.2: an answer may be lost, and two workers may share a key; later, a token that comes
         // again has been copied together with its key.
-        let was_just_taken = token.is_before(token_hash) && now < binding.last_proof_at.after(REUSE_GRACE);
-        if was_just_taken { Ok(Exchange::Repeated) } else { Err(Rule::G10.into()) }
+        let is_young = now < binding.last_proof_at.after(REUSE_GRACE);
+        let successor = token.successor_of(token_hash).filter(|_| is_young);
+        successor.map(|next| Exchange::Repeated(next.clone())).ok_or(Rule::G10.into())
     }
 
     /// Whether a refresh token would be taken from its owner at `now`.
@@ -167,7 +167,8 @@ impl Session {
         };
         let taken_at = record.binding.as_ref().map_or(UnixTime::EPOCH, |binding| binding.last_proof_at);
         record.ended.is_none()
-            && (token.is(token_hash) || token.is_before(token_hash) && now < taken_at.after(REUSE_GRACE))
+            && (token.is(token_hash)
+                || token.successor_of(token_hash).is_some() && now < taken_at.after(REUSE_GRACE))
     }
 
     /// The grant, if there is one, the session lives, and the client is the one it was made for.

@@ -49,13 +49,15 @@ impl RefreshToken {
 /// A refresh token that this server issued. It may be an old one; that is for its session to say.
 pub struct AuthenticRefreshToken {
     token: RefreshToken,
-    successor: RefreshToken,
+    /// What follows by each root key that is in force, the current one first: a token may have been taken, and be asked
+    /// about again, on two sides of a rotation.
+    successors: Vec<RefreshToken>,
 }
 
 impl AuthenticRefreshToken {
     /// Opens what a client sent. `None` if this server did not seal it.
     pub fn open(keyring: &Keyring, text: &str) -> Option<Self> {
-        let (body, keys) = seal::open::<BODY>(keyring, |keys| &keys.refresh_token, text)?;
+        let (body, _keys) = seal::open::<BODY>(keyring, |keys| &keys.refresh_token, text)?;
         let body = Zeroizing::new(body);
         let (session, rest) = body.split_first_chunk::<16>()?;
         let (generation, secret) = rest.split_first_chunk::<4>()?;
@@ -64,8 +66,8 @@ impl AuthenticRefreshToken {
             generation: u32::from_be_bytes(*generation),
             secret: Zeroizing::new(secret.try_into().ok()?),
         };
-        let successor = token.follow(keys);
-        Some(Self { token, successor })
+        let successors = keyring.sets().map(|keys| token.follow(keys)).collect();
+        Some(Self { token, successors })
     }
 
     /// The session of its grant; the one to load.
@@ -77,9 +79,9 @@ impl AuthenticRefreshToken {
         self.token.generation
     }
 
-    /// The token that follows this one.
-    pub const fn successor(&self) -> &RefreshToken {
-        &self.successor
+    /// The token that follows this one, if it is taken now.
+    pub(super) fn successor(&self) -> Option<&RefreshToken> {
+        self.successors.first()
     }
 
     /// Whether this is the token of the hash.
@@ -87,9 +89,9 @@ impl AuthenticRefreshToken {
         self.token.hash().ct_eq(hash).into()
     }
 
-    /// Whether this is the token just before the one of the hash.
-    pub(super) fn is_before(&self, hash: &[u8; 32]) -> bool {
-        self.successor.hash().ct_eq(hash).into()
+    /// The token of the hash, if it is the one that followed this one.
+    pub(super) fn successor_of(&self, hash: &[u8; 32]) -> Option<&RefreshToken> {
+        self.successors.iter().find(|successor| successor.hash().ct_eq(hash).into())
     }
 }
 

@@ -164,9 +164,11 @@ impl Session {
     }
 
     /// Takes a proof by the bound key: to the next generation, or, for a proof that has just been taken, nowhere.
-    /// `None` if the proof was judged against anything else than this very record, or the session has ended.
+    /// `None` if the proof was judged against anything else than this very record, the session has ended, or it is one of
+    /// an OAuth client: what a client was granted must not become a browser's session, which is granted everything.
     pub fn renew(&self, proof: FreshProof, now: UnixTime) -> Option<Renewal> {
-        let freshness = proof.into_freshness(&self.0).filter(|_| self.0.ended.is_none())?;
+        let alive = self.0.ended.is_none() && self.0.grant.is_none();
+        let freshness = proof.into_freshness(&self.0).filter(|_| alive)?;
         Some(match freshness {
             Freshness::Current => Renewal::Rotated(self.changed(|record| {
                 if let Some(binding) = &mut record.binding {

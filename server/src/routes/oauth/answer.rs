@@ -14,7 +14,7 @@ use crate::{
     house::Holdfast,
     respond::{Code, Problem, header_value, json},
     routes::refresh::report_rejection,
-    telemetry::EventName,
+    telemetry::{Event, EventName},
 };
 
 /// Why an OAuth endpoint gave nothing.
@@ -38,7 +38,18 @@ impl Failure {
         let (name, rule, session) = match self {
             Self::Proof(refused, session) => (EventName::ProofRejected, refused.rejection.rule, session),
             Self::Grant(rejection, session) => (event_of(rejection.rule), rejection.rule, session),
-            Self::Error(..) | Self::UnknownClient(_) | Self::Trouble(_) => return,
+            Self::UnknownClient(_) => {
+                let event = Event {
+                    event: Some(EventName::ClientRejected),
+                    reason: Some("invalid_client"),
+                    client_ip: Some(context.client_ip),
+                    request_id: Some(context.request_id.as_str()),
+                    detail: Some(endpoint),
+                    ..Event::default()
+                };
+                return house.record(context.now, &event);
+            }
+            Self::Error(..) | Self::Trouble(_) => return,
         };
         report_rejection(house, name, rule, session.as_deref(), endpoint, context);
     }

@@ -1,16 +1,19 @@
 //! The forms of OAuth endpoints (RFC 6749 §3.2).
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{HeaderMap, Request, header};
 
 use super::answer::Failure;
-use crate::oauth::{Client, Clients, Presented};
+use crate::{
+    extract::body::read,
+    oauth::{Client, Clients, Presented},
+};
 
 /// The parameters of a request, each of them once.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a body of at most 64 KiB.
+    /// Reads a body of at most 16 KiB.
     pub(super) async fn read(request: Request<Body>) -> Result<(HeaderMap, Self), Failure> {
         let (parts, body) = request.into_parts();
         let kind =
@@ -19,9 +22,9 @@ impl Form {
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(invalid("send Content-Type: application/x-www-form-urlencoded"));
         }
-        let bytes = to_bytes(body, MAX_BYTES)
-            .await
-            .map_err(|_| invalid("the form is larger than 64 KiB, or it broke off"))?;
+        let bytes = read(body, MAX_BYTES).await;
+        let bytes =
+            bytes.ok_or(invalid("the form is larger than 16 KiB, or it did not come in ten seconds"))?;
         Self::parse(&bytes).map(|form| (parts.headers, form))
     }
 
@@ -64,6 +67,6 @@ pub(super) const fn invalid(says: &'static str) -> Failure {
     Failure::Error("invalid_request", says)
 }
 
-const MAX_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 const MOST_PARAMETERS: usize = 32;

@@ -53,6 +53,14 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Whether the caller has shown something that only it can know.
+    pub(super) const fn is_somebody(&self) -> bool {
+        match self {
+            Self::App(_) => true,
+            Self::Client(client) => client.is_confidential(),
+        }
+    }
+
     /// Whether a token of this session is any of the caller's business.
     pub(super) fn may_see(&self, session: &Session) -> bool {
         let record = session.record();
@@ -70,7 +78,10 @@ pub(crate) async fn introspect(
 ) -> Response {
     match answer(&house, request, &context).await {
         Ok(response) => response,
-        Err(failure) => failure.answer(&house, &context),
+        Err(failure) => {
+            failure.report(&house, "introspect", &context);
+            failure.answer(&house, &context)
+        }
     }
 }
 
@@ -78,7 +89,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
     let (headers, form) = Form::read(request).await?;
     let caller = Caller::read(house, &headers, &form)?;
     // RFC 7662 §2.1: a client without a secret is anybody, and anybody must not try tokens.
-    if matches!(&caller, Caller::Client(client) if !client.is_confidential()) {
+    if !caller.is_somebody() {
         return Err(Failure::UnknownClient(None));
     }
     let token = form.get("token").ok_or(invalid("token is missing"))?;

@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use holdfast_core::session::EndReason;
+use holdfast_core::{oauth::AuthenticRefreshToken, session::EndReason};
 
 use super::{
     allow_origin,
@@ -26,7 +26,10 @@ pub(crate) async fn revoke(
     let origin = request.headers().clone();
     let mut response = match answer(&house, request, &context).await {
         Ok(()) => Response::default(),
-        Err(failure) => failure.answer(&house, &context),
+        Err(failure) => {
+            failure.report(&house, "revoke", &context);
+            failure.answer(&house, &context)
+        }
     };
     allow_origin(&house, &origin, &mut response);
     response
@@ -36,8 +39,21 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
     let (headers, form) = Form::read(request).await?;
     let caller = Caller::read(house, &headers, &form)?;
     let token = form.get("token").ok_or(invalid("token is missing"))?;
-    let found = session_of_token(house, token, context).await?;
-    if let Some(found) = found.filter(|found| caller.may_see(&found.session)) {
+    let Some(found) = session_of_token(house, token, context).await? else { return Ok(()) };
+    if !caller.may_see(&found.session) {
+        return Ok(());
+    }
+    let is_current = match AuthenticRefreshToken::open(&house.keyring, token) {
+        Some(token) => found.session.would_take(&token, context.now),
+        // An access token travels with every request. Whoever has copied one, and has no secret to show, must not be able to
+        // log its user out with it.
+        None if !caller.is_somebody() => {
+            let says = "a client without a secret gives back its refresh token; access tokens end with it";
+            return Err(Failure::Error("unsupported_token_type", says));
+        }
+        None => true,
+    };
+    if is_current {
         end(house, found.session.record().id, EndReason::Revoked, context).await?;
     }
     Ok(())

@@ -29,7 +29,7 @@ use crate::{
     house::Holdfast,
     oauth::Client,
     random::random,
-    sessions::{MOST_RACES, end, find_alive},
+    sessions::{MOST_RACES, end, enforce_cap, find_alive},
     telemetry::{Event, EventName},
 };
 
@@ -65,15 +65,10 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
         }
     };
     let proof = prove(house, client, &grant, &headers, context).await?;
-    let nonce = dpop::next_nonce(house, proof.get(), context.now);
-    let has_nonce = proof.get().nonce_is_worn.is_some();
-    let (session, refresh_token) = match &grant {
-        Grant::Code(code) => redeem(house, client, code, &form, proof, context).await?,
-        Grant::Refresh(token) => exchange(house, client, token, &proof, context).await?,
-    };
-    house.store.touch(session.record().id, context.now, has_nonce);
+    let (session, refresh_token) = commit(house, client, &grant, &form, &proof, context).await?;
+    house.store.touch(session.record().id, context.now, proof.get().nonce_is_worn.is_some());
     let mut response = tokens(house, client, &session, &refresh_token, context.now)?;
-    if let Some(nonce) = nonce {
+    if let Some(nonce) = dpop::next_nonce(house, proof.get(), context.now) {
         response.headers_mut().insert(dpop::NONCE, nonce);
     }
     Ok(response)
@@ -101,18 +96,12 @@ fn open_code(house: &Holdfast, form: &Form) -> Result<AuthenticCode, Failure> {
 }
 
 fn open_refresh_token(house: &Holdfast, form: &Form) -> Result<AuthenticRefreshToken, Failure> {
-    if form.get("scope").is_some() {
-        return Err(Failure::Error(
-            "invalid_scope",
-            "a refreshed token has the scope that was granted; leave scope out",
-        ));
-    }
     let token = form.get("refresh_token").ok_or(invalid("refresh_token is missing"))?;
     // G-08 · RFC 6749 §5.2: a token that we did not seal names no session.
     AuthenticRefreshToken::open(&house.keyring, token).ok_or(Failure::Grant(Rule::G08.into(), None))
 }
 
-/// Takes the proof. The nonce is judged in here, before any state of the grant is touched (RFC 9449 §8).
+/// Judges the proof, nonce and all, before any state of the grant is touched (RFC 9449 §8).
 async fn prove(
     house: &Holdfast,
     client: &Client,
@@ -120,85 +109,73 @@ async fn prove(
     headers: &HeaderMap,
     context: &Context,
 ) -> Result<Verified<Proof>, Failure> {
+    let found = alive(house, grant.session(), context).await?;
+    let refused = |refused| Failure::Proof(refused, Some(Arc::clone(&found.session)));
     let values = headers.get_all(dpop::PROOF).iter().map(|value| value.to_str().unwrap_or_default());
-    let proof = dpop::read(house, values).map_err(|refused| Failure::Proof(refused, None))?;
+    let proof = dpop::read(house, values).map_err(refused)?;
     let target = TargetUri::parse(&client.app.origin.address_of(TOKEN_PATH));
-    let found = house.store.load(grant.session()).await?;
-    let expected = Expected {
-        method: "POST",
-        target: target.as_ref(),
-        token: None,
-        nonce: found.as_ref().map_or(NonceDemand::UnlessYounger, |found| demand(house, found)),
-    };
-    let taken = dpop::take(house, proof, &expected, context).await?;
-    taken.map_err(|refused| Failure::Proof(refused, found.map(|found| found.session)))
+    let nonce = demand(house, &found);
+    let expected = Expected { method: "POST", target: target.as_ref(), token: None, nonce };
+    dpop::verify(house, proof, &expected, context).map_err(refused)
 }
 
-/// Who has shown a nonce goes on doing so; and what an earlier run has issued may come with a proof that it has seen.
+/// Who has shown a nonce goes on doing so. A proof for this endpoint names no token, and so may be older than whatever it
+/// comes with: unless there was nothing before this run, it shows that it is younger.
 fn demand(house: &Holdfast, found: &Found) -> NonceDemand {
-    let record = found.session.record();
-    let issued_at = record.binding.as_ref().map_or(record.created_at, |binding| binding.last_proof_at);
     if found.activity.confirmed_at.is_some() {
         NonceDemand::Yes
-    } else if issued_at >= house.oauth.boot.at {
+    } else if house.oauth.is_first_run {
         NonceDemand::No
     } else {
         NonceDemand::UnlessYounger
     }
 }
 
-async fn redeem(
+/// Takes code or token. What would be refused is refused before the proof is remembered, so that nobody uses up memory
+/// with a grant that is not theirs; what changes anything, an end too, needs a proof that is seen for the first time.
+async fn commit(
     house: &Holdfast,
     client: &Client,
-    code: &AuthenticCode,
+    grant: &Grant,
     form: &Form,
-    proof: Verified<Proof>,
-    context: &Context,
-) -> Result<(Arc<Session>, RefreshToken), Failure> {
-    let request = Redemption {
-        client_id: &client.id,
-        redirect_uri: form.get("redirect_uri"),
-        code_verifier: form.get("code_verifier"),
-    };
-    let session = alive(house, code.session(), context).await?;
-    let first = RefreshToken::first(session.record().id, random()?);
-    let next = match session.redeem(code, &request, proof, &first, context.now) {
-        Ok(next) => next,
-        Err(rejection) => return Err(refuse(house, rejection, session, context).await?),
-    };
-    match house.store.replace(next.clone()).await? {
-        Replacement::Replaced => {}
-        // Somebody else changed it in between, and nothing but a second redemption can have done that.
-        Replacement::Conflict => {
-            let session = alive(house, code.session(), context).await?;
-            return Err(refuse(house, Rule::G03.into(), session, context).await?);
-        }
-        Replacement::Missing => return Err(Failure::Grant(Rule::G11.into(), None)),
-    }
-    tell(house, EventName::SessionBound, &next, context);
-    Ok((Arc::new(next), first))
-}
-
-async fn exchange(
-    house: &Holdfast,
-    client: &Client,
-    token: &AuthenticRefreshToken,
     proof: &Verified<Proof>,
     context: &Context,
 ) -> Result<(Arc<Session>, RefreshToken), Failure> {
+    let random = random()?;
+    let mut is_remembered = false;
     for _ in 0..MOST_RACES {
-        let session = alive(house, token.session(), context).await?;
-        let next = match session.exchange(token, &client.id, proof, context.now) {
-            Ok(Exchange::Rotated(next)) => next,
-            Ok(Exchange::Repeated) => return Ok((session, token.successor().clone())),
-            Err(rejection) => return Err(refuse(house, rejection, session, context).await?),
+        let session = alive(house, grant.session(), context).await?.session;
+        let step = match grant {
+            Grant::Code(code) => redeem(&session, client, code, form, proof, random, context.now),
+            Grant::Refresh(token) => exchange(&session, client, token, form, proof, context.now),
+        };
+        let step = match step {
+            Ok(step) => step,
+            Err(Stop::Request(failure)) => return Err(failure),
+            Err(Stop::Grant(rejection)) if ends(rejection.rule) => Step::End(rejection),
+            Err(Stop::Grant(rejection)) => return Err(Failure::Grant(rejection, Some(session))),
+        };
+        if !std::mem::replace(&mut is_remembered, true) {
+            let remembered = dpop::remember(house, proof, context).await?;
+            remembered.map_err(|refused| Failure::Proof(refused, Some(Arc::clone(&session))))?;
+        }
+        let (name, next, token) = match step {
+            Step::End(rejection) => {
+                end(house, session.record().id, EndReason::Revoked, context).await?;
+                return Err(Failure::Grant(rejection, Some(session)));
+            }
+            Step::Repeat(token) => return Ok((session, token)),
+            Step::Go(name, next, token) => (name, next, token),
         };
         match house.store.replace(next.clone()).await? {
             Replacement::Replaced => {
-                tell(house, EventName::SessionRefreshed, &next, context);
-                return Ok((Arc::new(next), token.successor().clone()));
+                tell(house, name, &next, context);
+                if name == EventName::SessionBound {
+                    enforce_cap(house, &next, context).await?;
+                }
+                return Ok((Arc::new(next), token));
             }
-            // Somebody was faster: the same token is then one that has just been taken.
+            // Somebody was faster: look again at what the session has become.
             Replacement::Conflict => {}
             Replacement::Missing => return Err(Failure::Grant(Rule::G11.into(), None)),
         }
@@ -206,23 +183,71 @@ async fn exchange(
     Err(Trouble::Contention.into())
 }
 
-async fn alive(house: &Holdfast, id: SessionId, context: &Context) -> Result<Arc<Session>, Failure> {
-    let found = find_alive(house, id, context.now).await?;
-    // G-11 · RFC 6749 §5.2: what the session's end has ended stays ended.
-    found.map(|found| found.session).ok_or(Failure::Grant(Rule::G11.into(), None))
+/// What a grant leads to.
+enum Step {
+    /// To the next state of its session, and a token for it.
+    Go(EventName, Session, RefreshToken),
+    /// To the same token once more.
+    Repeat(RefreshToken),
+    /// To the end of its session.
+    End(Rejection),
+}
+
+/// Why a grant leads nowhere.
+enum Stop {
+    Request(Failure),
+    Grant(Rejection),
 }
 
 /// A code or token that two have used ends what it began, since nobody can say which of them is the owner.
-async fn refuse(
-    house: &Holdfast,
-    rejection: Rejection,
-    session: Arc<Session>,
-    context: &Context,
-) -> Result<Failure, Failure> {
-    if matches!(rejection.rule, Rule::G03 | Rule::G10) {
-        end(house, session.record().id, EndReason::Revoked, context).await?;
+const fn ends(rule: Rule) -> bool {
+    matches!(rule, Rule::G03 | Rule::G10)
+}
+
+fn redeem(
+    session: &Session,
+    client: &Client,
+    code: &AuthenticCode,
+    form: &Form,
+    proof: &Verified<Proof>,
+    random: [u8; 32],
+    now: UnixTime,
+) -> Result<Step, Stop> {
+    let request = Redemption {
+        client_id: &client.id,
+        redirect_uri: form.get("redirect_uri"),
+        code_verifier: form.get("code_verifier"),
+    };
+    let first = RefreshToken::first(session.record().id, random);
+    let next = session.redeem(code, &request, proof, &first, now).map_err(Stop::Grant)?;
+    Ok(Step::Go(EventName::SessionBound, next, first))
+}
+
+fn exchange(
+    session: &Session,
+    client: &Client,
+    token: &AuthenticRefreshToken,
+    form: &Form,
+    proof: &Verified<Proof>,
+    now: UnixTime,
+) -> Result<Step, Stop> {
+    let step = match session.exchange(token, &client.id, proof, now).map_err(Stop::Grant)? {
+        Exchange::Rotated(next, token) => Step::Go(EventName::SessionRefreshed, next, token),
+        Exchange::Repeated(token) => Step::Repeat(token),
+    };
+    // RFC 6749 §6 lets a client ask for less; what it gets here is what was granted, and so it may ask for that alone.
+    let granted = session.record().grant.as_ref().map_or("", |grant| &*grant.scope);
+    if form.get("scope").is_some_and(|scope| scope != granted) {
+        let says = "a refreshed token has the scope that was granted; leave scope out";
+        return Err(Stop::Request(Failure::Error("invalid_scope", says)));
     }
-    Ok(Failure::Grant(rejection, Some(session)))
+    Ok(step)
+}
+
+async fn alive(house: &Holdfast, id: SessionId, context: &Context) -> Result<Found, Failure> {
+    let found = find_alive(house, id, context.now).await?;
+    // G-11 · RFC 6749 §5.2: what the session's end has ended stays ended.
+    found.ok_or(Failure::Grant(Rule::G11.into(), None))
 }
 
 fn tell(house: &Holdfast, name: EventName, session: &Session, context: &Context) {

@@ -172,4 +172,4 @@ impl fmt::Debug for Local {
 }
 
 /// How many single-use values are remembered at once; about 60 MB when full.
-const MOST_REMEMBERED: usize = 1 << 20;
+const MOST_REMEMBERED: usize = 1 << 22;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    time::Duration,
 };
 
 use holdfast_core::UnixTime;
@@ -22,11 +23,19 @@ struct Keys {
     until: HashMap<[u8; 16], UnixTime>,
     /// None of them runs out before this.
     earliest: UnixTime,
+    /// What had run out by then may have been let go.
+    forgotten: UnixTime,
 }
 
 impl Recent {
     pub(super) fn new(room: usize) -> Self {
-        let shard = || Mutex::new(Keys { until: HashMap::new(), earliest: UnixTime::from_millis(u64::MAX) });
+        let shard = || {
+            Mutex::new(Keys {
+                until: HashMap::new(),
+                earliest: UnixTime::from_millis(u64::MAX),
+                forgotten: UnixTime::EPOCH,
+            })
+        };
         Self {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| shard()).collect(),
@@ -47,6 +56,12 @@ impl Recent {
         let shard = self.shards.get(shard).ok_or_else(full)?;
         let mut keys = shard.lock();
         if keys.until.get(&key).is_some_and(|known| *known > now) {
+            return Ok(Memory::Seen);
+        }
+        // Whoever asks late, with the time at which its request began, or after the clock was set back, would be told of a
+        // key that was let go meanwhile that it is the first. A clock that was set back far starts anew: refusing everything
+        // until it has caught up would be an outage.
+        if until <= keys.forgotten && keys.forgotten.since(now) <= LATE {
             return Ok(Memory::Seen);
         }
         if keys.until.len() >= self.room && keys.earliest <= now {
@@ -74,6 +89,7 @@ impl Recent {
 impl Keys {
     fn sweep(&mut self, now: UnixTime) {
         self.until.retain(|_, until| *until > now);
+        self.forgotten = now;
         self.earliest = self.until.values().min().copied().unwrap_or(UnixTime::from_millis(u64::MAX));
     }
 }
@@ -84,9 +100,27 @@ fn full() -> Unavailable {
 
 const SHARDS: usize = 64;
 
+const LATE: Duration = Duration::from_secs(600);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_asks_late_is_not_the_first() {
+        let recent = Recent::new(SHARDS * 4);
+        let at = UnixTime::from_secs;
+        assert_eq!(recent.remember([1; 16], at(1010), at(1000)), Ok(Memory::First));
+        recent.sweep(at(1020));
+        assert_eq!(
+            recent.remember([1; 16], at(1010), at(1005)),
+            Ok(Memory::Seen),
+            "its request began before"
+        );
+        assert_eq!(recent.remember([1; 16], at(1030), at(1020)), Ok(Memory::First));
+        let long_ago = recent.remember([2; 16], at(410), at(400));
+        assert_eq!(long_ago, Ok(Memory::First), "a clock that was set back far starts anew");
+    }
 
     #[test]
     fn is_bounded_and_makes_room() {
