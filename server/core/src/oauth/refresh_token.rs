@@ -49,15 +49,15 @@ impl RefreshToken {
 /// A refresh token that this server issued. It may be an old one; that is for its session to say.
 pub struct AuthenticRefreshToken {
     token: RefreshToken,
-    /// What follows by each root key that is in force, the current one first: a token may have been taken, and be asked
-    /// about again, on two sides of a rotation.
+    /// What follows by each root key that is in force, the one that sealed the token first: a token may have been taken,
+    /// and be asked about again, on two sides of a rotation.
     successors: Vec<RefreshToken>,
 }
 
 impl AuthenticRefreshToken {
     /// Opens what a client sent. `None` if this server did not seal it.
     pub fn open(keyring: &Keyring, text: &str) -> Option<Self> {
-        let (body, _keys) = seal::open::<BODY>(keyring, |keys| &keys.refresh_token, text)?;
+        let (body, sealed_by) = seal::open::<BODY>(keyring, |keys| &keys.refresh_token, text)?;
         let body = Zeroizing::new(body);
         let (session, rest) = body.split_first_chunk::<16>()?;
         let (generation, secret) = rest.split_first_chunk::<4>()?;
@@ -66,7 +66,8 @@ impl AuthenticRefreshToken {
             generation: u32::from_be_bytes(*generation),
             secret: Zeroizing::new(secret.try_into().ok()?),
         };
-        let successors = keyring.sets().map(|keys| token.follow(keys)).collect();
+        let others = keyring.sets().filter(|keys| keys.id != sealed_by.id);
+        let successors = std::iter::once(sealed_by).chain(others).map(|keys| token.follow(keys)).collect();
         Some(Self { token, successors })
     }
 
@@ -80,7 +81,7 @@ impl AuthenticRefreshToken {
     }
 
     /// The token that follows this one, if it is taken now.
-    pub(super) fn successor(&self) -> Option<&RefreshToken> {
+    pub fn successor(&self) -> Option<&RefreshToken> {
         self.successors.first()
     }
 

@@ -125,13 +125,13 @@ impl Life {
         let opened = AuthenticRefreshToken::open(&self.ring, &token).unwrap();
         assert_eq!(before.would_take(&opened, self.now), tried.is_ok(), "who asks first is told the truth");
         match tried {
-            Ok((Exchange::Rotated(next), successor)) => {
+            Ok((Exchange::Rotated(next, _), successor)) => {
                 assert!(behind == 0 && alive, "an old token moved the grant on");
                 assert_eq!(next.generation(), before.generation() + 1);
                 assert!(self.replace(&before, next));
                 self.give(successor);
             }
-            Ok((Exchange::Repeated, successor)) => {
+            Ok((Exchange::Repeated(_), successor)) => {
                 assert!(behind == 1 && alive, "only the token before may come again");
                 assert!(self.now < self.rotated_at.after(GRACE), "a token came again too late");
                 assert_eq!(successor, current, "the answer is the same again");
@@ -156,7 +156,8 @@ impl Life {
         let Some(token) = self.tokens.last().cloned() else { return };
         let snapshot = self.stored.clone();
         let tries = [0, 1].map(|_| self.try_exchange(&snapshot, &self.owner, CLIENT, &token));
-        let [Ok((Exchange::Rotated(first), one)), Ok((Exchange::Rotated(second), other))] = tries else {
+        let [Ok((Exchange::Rotated(first, _), one)), Ok((Exchange::Rotated(second, _), other))] = tries
+        else {
             return;
         };
         assert_eq!(one, other, "two workers would have different tokens");
@@ -216,7 +217,7 @@ impl Life {
         let Some(token) = self.tokens.last().cloned() else { return };
         let snapshot = self.stored.clone();
         let tried = self.try_exchange(&snapshot, &self.owner, CLIENT, &token);
-        let Ok((Exchange::Rotated(next), _)) = tried else { return };
+        let Ok((Exchange::Rotated(next, _), _)) = tried else { return };
         self.end();
         assert!(!self.replace(&snapshot, next), "a refresh undid an ending");
     }
@@ -245,10 +246,10 @@ impl Life {
     fn redemption_verdict(&self) -> Option<Rule> {
         if self.stored.record().ended.is_some() {
             Some(Rule::G11)
-        } else if !self.tokens.is_empty() {
-            Some(Rule::G03)
+        } else if self.now >= self.code_expires_at {
+            Some(Rule::G02)
         } else {
-            (self.now >= self.code_expires_at).then_some(Rule::G02)
+            (!self.tokens.is_empty()).then_some(Rule::G03)
         }
     }
 
@@ -285,7 +286,7 @@ impl Life {
         assert_eq!(code.session(), session.record().id);
         let first = RefreshToken::first(code.session(), [9; 32]);
         let request = Redemption { client_id, redirect_uri: Some(REDIRECT_URI), code_verifier: verifier };
-        let next = session.redeem(&code, &request, self.prove(by), &first, self.now)?;
+        let next = session.redeem(&code, &request, &self.prove(by), &first, self.now)?;
         Ok((next, first.seal(&self.ring).reveal().to_owned()))
     }
 
@@ -299,7 +300,7 @@ impl Life {
     ) -> Result<(Exchange, String), Rejection> {
         let token = AuthenticRefreshToken::open(&self.ring, token).expect("a token of ours opens");
         let exchange = session.exchange(&token, client_id, &self.prove(by), self.now)?;
-        Ok((exchange, token.successor().seal(&self.ring).reveal().to_owned()))
+        Ok((exchange, token.successor().unwrap().seal(&self.ring).reveal().to_owned()))
     }
 
     fn prove(&self, by: &Prover) -> Verified<Proof> {

@@ -145,7 +145,7 @@ fn redeem(
     assert_eq!(code.session(), session.record().id, "{}: another session is meant", vector.name);
     let request = Redemption { client_id: &vector.client_id, redirect_uri, code_verifier };
     let first = RefreshToken::first(code.session(), from_hex(random));
-    let after = session.redeem(&code, &request, verified(world, vector, now), &first, now)?;
+    let after = session.redeem(&code, &request, &verified(world, vector, now), &first, now)?;
     Ok(tokens(&after, first.seal(&world.ring).reveal()))
 }
 
@@ -158,11 +158,12 @@ fn exchange(
 ) -> Result<Tokens, Rejection> {
     let token = AuthenticRefreshToken::open(&world.ring, token).ok_or(Rejection::of(Rule::G08))?;
     assert_eq!(token.session(), session.record().id, "{}: another session is meant", vector.name);
-    let after = match session.exchange(&token, &vector.client_id, &verified(world, vector, now), now)? {
-        Exchange::Rotated(next) => next,
-        Exchange::Repeated => session.clone(),
-    };
-    Ok(tokens(&after, token.successor().seal(&world.ring).reveal()))
+    let (after, next) =
+        match session.exchange(&token, &vector.client_id, &verified(world, vector, now), now)? {
+            Exchange::Rotated(after, next) => (after, next),
+            Exchange::Repeated(next) => (session.clone(), next),
+        };
+    Ok(tokens(&after, next.seal(&world.ring).reveal()))
 }
 
 fn verified(world: &World, vector: &GrantVector, now: UnixTime) -> Verified<Proof> {

@@ -101,7 +101,7 @@ fn no_address(world: &World) -> Vec<ProofVector> {
             })
         })
         .collect();
-    let long = format!("{URL}?{}", "a".repeat(2048));
+    let long = format!("{URL}/{}", "a".repeat(2048));
     vectors.push(proof(world, "htu-long", "Longer than an address is.", {
         base(world).claim("htu", &text(&long)).sign(&world.device)
     }));

@@ -92,7 +92,9 @@ fn late_or_again(world: &World) -> Vec<GrantVector> {
             .breaks(Rule::G02),
         again("twice", "The same code by the same client and key.").breaks(Rule::G03),
         again("twice-by-thief", "The same code by another key.").by(&world.other, "ES256").breaks(Rule::G03),
-        again("twice-and-expired", "The same code, too late.").at(world, BEGAN + 3600).breaks(Rule::G03),
+        again("twice-and-expired", "The same code, too late: it is nothing any more, and ends nothing.")
+            .at(world, BEGAN + 3600)
+            .breaks(Rule::G02),
         again("twice-without-verifier", "The same code by somebody who does not know the verifier.")
             .with_verifier(None)
             .breaks(Rule::G03),

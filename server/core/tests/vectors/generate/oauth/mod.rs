@@ -86,7 +86,7 @@ fn token_of(ring: &Keyring, session: SessionId, random: [u8; 32], generation: u3
         hash: hex(&token.hash()),
     };
     (1..generation).fold(sealed(&RefreshToken::first(session, random)), |before, _| {
-        sealed(AuthenticRefreshToken::open(ring, &before.text).unwrap().successor())
+        sealed(AuthenticRefreshToken::open(ring, &before.text).unwrap().successor().unwrap())
     })
 }
 

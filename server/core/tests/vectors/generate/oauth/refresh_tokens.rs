@@ -67,7 +67,7 @@ fn accepted(world: &World) -> Vec<GrantVector> {
 /// The successor of a token that a former root key sealed, as the current one seals it.
 fn resealed(world: &World, text: &str) -> String {
     let opened = holdfast_core::oauth::AuthenticRefreshToken::open(&world.ring, text).unwrap();
-    opened.successor().seal(&world.ring).reveal().to_owned()
+    opened.successor().unwrap().seal(&world.ring).reveal().to_owned()
 }
 
 fn unknown(world: &World) -> Vec<GrantVector> {
@@ -113,10 +113,14 @@ fn of_others(world: &World) -> Vec<GrantVector> {
     };
     vec![
         exchange(world, "of-other-client", "Another client.").of_client("app-2").breaks(Rule::G04),
-        exchange(world, "of-other-client-with-own-key", "Another client with another key.")
-            .of_client("app-2")
-            .by(&world.other, "ES256")
-            .breaks(Rule::G04),
+        exchange(
+            world,
+            "of-other-client-with-own-key",
+            "Another client with another key: the theft counts for more than the client.",
+        )
+        .of_client("app-2")
+        .by(&world.other, "ES256")
+        .breaks(Rule::G09),
         exchange(world, "by-thief", "The current token with the thief's key.")
             .by(&world.other, "ES256")
             .checks(&["R02"])

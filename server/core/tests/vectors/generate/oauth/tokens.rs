@@ -190,7 +190,7 @@ fn malformed(world: &World) -> Vec<TokenVector> {
         ("two-parts", "No signature.", format!("{header}.{payload}")),
         ("unsecured", "An empty signature.", format!("{header}.{payload}.")),
         ("padded", "With padding.", format!("{header}.{payload}.{signature}==")),
-        ("too-long", "Longer than any token.", format!("{good}{}", "A".repeat(8192))),
+        ("too-long", "Longer than any token.", format!("{good}{}", "A".repeat(16_384))),
         ("id-token", "An ID token.", typed(r#""JWT""#)),
         ("dpop-proof", "A proof.", typed(r#""dpop+jwt""#)),
         ("typ-null", "null.", typed("null")),
