@@ -39,11 +39,6 @@ pub(super) async fn judge(
         Ok(key) => *key,
         Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
     };
-    // P-20 · RFC 9449 §4.3 number 12: asked first of all, so that a thief learns nothing about the session.
-    if *proof.thumbprint() != key {
-        let found = session_of(house, &recognised).await?;
-        return Ok(Judged::refused(refused(Rule::P20.into()), found));
-    }
     let (verdict, found) = if recognised.is_ours {
         let Some(found) = session_of(house, &recognised).await? else {
             return Ok(Judged::denied(Reason::SessionUnknown));
@@ -55,6 +50,10 @@ pub(super) async fn judge(
     } else {
         (judge_foreign_token(&question.requirements), None)
     };
+    // P-20 · RFC 9449 §4.3 number 12: asked before anything is said of the session, of which a thief must learn nothing.
+    if verdict.decision != Decision::Allow && *proof.thumbprint() != key {
+        return Ok(Judged::refused(refused(Rule::P20.into()), found));
+    }
     if verdict.decision != Decision::Allow {
         return Ok(Judged { verdict, found, ..Judged::denied(verdict.reason) });
     }
