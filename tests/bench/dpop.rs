@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    Plan,
-    peers::TOKENS,
+    Plan, floor,
+    peers::{TOKENS, compared},
     report::{Line, Report},
     server::{Kind, Load, Server},
 };
@@ -12,16 +12,14 @@ use crate::{
 /// What the figures are compared with.
 pub(crate) struct Against<'a> {
     pub(crate) route: &'a Line,
-    pub(crate) verify: &'a Line,
     pub(crate) best_peer: Option<&'a Line>,
 }
 
 impl Against<'_> {
     fn ratios(&self, line: &Line) -> Vec<String> {
-        let to = |other: &Line| line.per_cpu_second / other.per_cpu_second;
-        let verification = format!("{:.2} of the bare verification", to(self.verify));
+        let to = |peer: &Line| line.of_verification() / peer.of_verification();
         let peer = self.best_peer.map(|peer| format!("{:.1} x the best peer", to(peer)));
-        std::iter::once(verification).chain(peer).collect()
+        std::iter::once(compared(line)).chain(peer).collect()
     }
 }
 
@@ -30,13 +28,16 @@ pub(crate) fn measure(plan: &Plan, against: &Against<'_>, report: &mut Report) -
         let name = kind.name();
         for load in ["dpop-check", "dpop-verify"] {
             let asked = Load::new(load, TOKENS, plan.seconds);
-            let line = Server::start(kind)?.load(&asked)?;
+            let server = Server::start(kind)?;
+            let line = floor::beside_verification(|| server.load(&asked))?;
             report.line(&format!("{name}: {load}, 1,000 tokens"), &line, &against.ratios(&line));
             let line = Server::start(kind)?.load(&asked.rate(line.rps * 0.8))?;
             report.line(&format!("{name}: {load}, at 80 % of that"), &line, &[]);
         }
-        let line = Server::start(kind)?.load(&Load::new("dpop-refresh", 2_000, plan.seconds))?;
-        let sum = against.verify.cpu_micros() + against.route.cpu_micros();
+        let server = Server::start(kind)?;
+        let refresh = Load::new("dpop-refresh", 2_000, plan.seconds);
+        let line = floor::beside_verification(|| server.load(&refresh))?;
+        let sum = line.verification + against.route.cpu_micros();
         let ratio = format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
         report.line(&format!("{name}: dpop-refresh, 32 clients"), &line, &[ratio]);
     }
@@ -66,4 +67,4 @@ pub(crate) fn measure_remembered(report: &Report) -> Result<()> {
 }
 
 /// 20,000 a second for 80 seconds.
-const REMEMBERED: usize = 1_600_000;
+const REMEMBERED: u32 = 1_600_000;

@@ -65,7 +65,7 @@ fn all(plan: &Plan) -> Result<()> {
         }
     }
     let best_peer = if plan.peers { Some(peers::measure(plan, &mut report)?) } else { None };
-    let against = Against { route: &route, verify: &verify, best_peer: best_peer.as_ref() };
+    let against = Against { route: &route, best_peer: best_peer.as_ref() };
     dpop::measure(plan, &against, &mut report)?;
     if plan.remembered {
         dpop::measure_remembered(&report)?;

@@ -18,13 +18,21 @@ pub(crate) struct Line {
     #[serde(default)]
     pub(crate) errors: u64,
     #[serde(default)]
-    statuses: BTreeMap<u16, u64>,
+    pub(crate) statuses: BTreeMap<u16, u64>,
+    /// Microseconds that a bare verification took just before or just after, whichever was less.
+    #[serde(skip)]
+    pub(crate) verification: f64,
 }
 
 impl Line {
     /// CPU time of the server for one request, in microseconds.
     pub(crate) fn cpu_micros(&self) -> f64 {
         1e6 / self.per_cpu_second
+    }
+
+    /// What was done in a second of CPU, beside the bare verifications that were measured with it.
+    pub(crate) fn of_verification(&self) -> f64 {
+        self.verification / self.cpu_micros()
     }
 
     /// Requests without an answer, or answered with something else than success.

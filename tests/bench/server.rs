@@ -62,9 +62,14 @@ impl Load {
         self.option("--rate", format!("{rate:.0}"))
     }
 
+    /// With so many proofs.
+    pub(crate) fn proofs(self, proofs: u32) -> Self {
+        self.option("--proofs", proofs.to_string())
+    }
+
     /// With so many proofs, which have nonces.
-    pub(crate) fn with_nonces(self, proofs: usize) -> Self {
-        let mut load = self.option("--proofs", proofs.to_string());
+    pub(crate) fn with_nonces(self, proofs: u32) -> Self {
+        let mut load = self.proofs(proofs);
         load.more.push("--nonces".to_owned());
         load
     }
