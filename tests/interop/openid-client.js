@@ -104,7 +104,9 @@ await run(async (app, step) => {
     const first = await redeem(config, native, handle);
     const second = await client.refreshTokenGrant(config, first.refresh_token, undefined, { DPoP: handle });
     expectEqual((await fetchResource(config, second.access_token, handle)).status, 200, "status");
-    await client.tokenRevocation(config, second.access_token);
+    const refused = await failure(() => client.tokenRevocation(config, second.access_token));
+    expectEqual(refused.error, "unsupported_token_type", "error");
+    await client.tokenRevocation(config, second.refresh_token);
     await failure(() => fetchResource(config, second.access_token, handle));
   });
 
