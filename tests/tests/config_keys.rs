@@ -178,6 +178,19 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
     Ok(())
 }
 
+/// What follows from a problem is no second problem.
+#[test]
+fn one_mistake_is_told_once() -> Result<()> {
+    for (from, to, key) in [
+        ("origin = \"https://shop.example\"", "orign = \"https://shop.example\"", "apps.0.or"),
+        ("kind = \"memory\"", "kind = \"slad\"\npath = \"data\"", "store.kind"),
+    ] {
+        let problems = parse(&text().replace(from, to), &[]).err().context(to)?.to_string();
+        assert!(problems.lines().all(|line| line.contains(key)), "{problems}");
+    }
+    Ok(())
+}
+
 #[test]
 fn impossible_combinations_are_refused() -> Result<()> {
     for (variables, key) in [

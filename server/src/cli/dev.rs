@@ -140,7 +140,7 @@ Holdfast is running in development mode.
 
 Make your browser trust the development CA, {folder}/ca.pem. It can only vouch for localhost.
 A warning clicked away is not enough: browsers bind no session on a connection with certificate errors.
-  Chrome, Linux  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n holdfast-dev -i {folder}/ca.pem
+  Chrome, Linux  mkdir -p $HOME/.pki/nssdb; certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n holdfast-dev -i {folder}/ca.pem
   Chrome, other  Settings > Privacy and security > Security > Manage certificates > Authorities > Import
   Firefox        Settings > Privacy & Security > View Certificates > Authorities > Import
   Debian, system cp {folder}/ca.pem /usr/local/share/ca-certificates/holdfast-dev.crt && update-ca-certificates

@@ -161,8 +161,14 @@ impl Config {
 fn read(mut root: Reader<'_>) -> Option<Config> {
     let public = read_public(root.section("public"));
     let internal = read_internal(root.section("internal"));
+    let written_apps = root.count("apps");
     let apps = root.sections("apps", read_app);
+    // What is said of an app that could not be read is enough; whatever else is missing for want of it would mislead.
+    let all_apps = (apps.len() == written_apps).then_some(apps.as_slice());
     let operators = root.optional_section("operators").map(read_operators);
+    if written_apps == 0 {
+        root.problem("apps", "there is no app to protect; write [[apps]] with name, origin and token_sha256");
+    }
     refuse_twins(&mut root, &apps, operators.as_ref().and_then(Option::as_ref));
     if let (Some(public), Some(internal)) = (&public, &internal)
         && public.listen == *internal
@@ -175,9 +181,9 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let dpop = oauth::read_dpop(root.section("dpop"));
     let access_token = oauth::read_oauth(root.section("oauth"));
     let clients = root.sections("clients", oauth::read_client);
-    let clients = oauth::place_clients(&mut root, clients, &apps);
+    let clients = oauth::place_clients(&mut root, clients, all_apps);
     let issuers = root.sections("issuers", oauth::read_issuer);
-    oauth::refuse_own_issuers(&mut root, &issuers, &apps);
+    oauth::refuse_misplaced_issuers(&mut root, &issuers, all_apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
@@ -259,9 +265,6 @@ fn is_app_name(name: &str) -> bool {
 }
 
 fn refuse_twins(root: &mut Reader<'_>, apps: &[AppConfig], operators: Option<&TokenHash>) {
-    if apps.is_empty() {
-        root.problem("apps", "there is no app to protect; write [[apps]] with name, origin and token_sha256");
-    }
     for (index, app) in apps.iter().enumerate() {
         let before = || apps.iter().take(index);
         if before().any(|other| other.name == app.name) {
@@ -390,6 +393,7 @@ fn read_store(mut section: Reader<'_>) -> Option<StoreConfig> {
         Some(_) => {
             section
                 .problem("kind", "a store is \"sled\", or \"memory\" which forgets everything at a restart");
+            let _ = section.take::<String>("path");
             None
         }
         None => None,

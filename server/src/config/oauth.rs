@@ -170,8 +170,13 @@ pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
     Some(IssuerConfig { issuer: issuer?, audiences, apps, algorithms, source: source? })
 }
 
-/// Each app's origin is the name under which this server issues tokens itself.
-pub(super) fn refuse_own_issuers(root: &mut Reader<'_>, issuers: &[IssuerConfig], apps: &[AppConfig]) {
+/// Each app's origin is the name under which this server issues tokens itself; and other issuers serve apps that are there.
+pub(super) fn refuse_misplaced_issuers(
+    root: &mut Reader<'_>,
+    issuers: &[IssuerConfig],
+    apps: Option<&[AppConfig]>,
+) {
+    let Some(apps) = apps else { return };
     for (index, IssuerConfig { issuer, audiences, apps: served, .. }) in issuers.iter().enumerate() {
         // An audience of its own says nothing about which app is meant.
         if !audiences.is_empty() && served.is_empty() && apps.len() > 1 {
@@ -206,12 +211,13 @@ fn is_fetchable(address: &str) -> bool {
     }
 }
 
-/// Finds each client's app.
+/// Finds each client's app. Without `apps`, some of which could not be read, nothing can be said about them.
 pub(super) fn place_clients(
     root: &mut Reader<'_>,
     written: Vec<WrittenClient>,
-    apps: &[AppConfig],
+    apps: Option<&[AppConfig]>,
 ) -> Vec<ClientConfig> {
+    let Some(apps) = apps else { return Vec::new() };
     let mut clients: Vec<ClientConfig> = Vec::with_capacity(written.len());
     for WrittenClient { app, client } in written {
         let id = &client.client_id;

@@ -93,6 +93,15 @@ impl<'p> Reader<'p> {
         self.report(&place, key, what.into());
     }
 
+    /// How many tables the list of that name has.
+    pub(super) fn count(&self, key: &str) -> usize {
+        match self.table.get(key).map(|found| &found.node) {
+            Some(Node::List(list)) => list.len(),
+            Some(_) => 1,
+            None => 0,
+        }
+    }
+
     /// Whether the key is written.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
