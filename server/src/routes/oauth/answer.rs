@@ -73,7 +73,13 @@ impl Failure {
                 error(StatusCode::BAD_REQUEST, code.as_str(), &dpop::description_of(rule), nonce)
             }
             Self::Grant(rejection, _) => {
-                error(StatusCode::BAD_REQUEST, "invalid_grant", &dpop::broken(rejection.rule), [])
+                // Nothing is left of a code that nobody came with in time, so that this is all that can be said of one.
+                let says = if rejection.rule == Rule::G11 {
+                    "the session has ended, or its code was not redeemed within a minute".to_owned()
+                } else {
+                    dpop::broken(rejection.rule)
+                };
+                error(StatusCode::BAD_REQUEST, "invalid_grant", &says, [])
             }
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
         }
