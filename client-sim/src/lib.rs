@@ -11,6 +11,8 @@
 pub mod app;
 pub mod audit;
 pub mod browser;
+#[cfg(test)]
+mod canned;
 pub mod cli;
 pub mod clock;
 pub mod encoding;

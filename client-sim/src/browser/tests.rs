@@ -4,10 +4,11 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{Canned, Fake, bound};
+use fake::{Fake, bound};
 use http::Method;
 
 use super::*;
+use crate::canned::Canned;
 
 fn kinds(browser: &Browser) -> Vec<String> {
     let name = |happening: &Happening| match happening {

@@ -6,8 +6,9 @@ use axum::Router;
 use axum::routing::get;
 
 use super::*;
+use crate::canned::Canned;
 use crate::clock::SystemClock;
-use crate::oauth::tests::fake::{Canned, Fake, denied};
+use crate::oauth::tests::fake::{Fake, denied};
 use crate::origin::Origin;
 
 #[tokio::test]

@@ -4,11 +4,12 @@ pub(crate) mod fake;
 
 use std::time::Duration;
 
-use fake::{Canned, Fake, claims_of};
+use fake::{Fake, claims_of};
 use http::Method;
 
 use super::*;
 use crate::Failure;
+use crate::canned::Canned;
 use crate::key::{Algorithm, DeviceKey};
 
 const TOKEN: &str = "/_holdfast/oauth/token";

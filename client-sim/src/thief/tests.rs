@@ -1,7 +1,8 @@
 //! The thief against a server that lets everybody in: a verdict is worth something only if it can be the other one.
 
 use super::*;
-use crate::oauth::tests::fake::{Canned, Fake, denied};
+use crate::canned::Canned;
+use crate::oauth::tests::fake::{Fake, denied};
 use crate::restart::ByCommand;
 
 #[tokio::test]

@@ -4,50 +4,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method};
 use url::Url;
 
 use super::super::{Browser, Network, Page, Visit};
+use crate::canned::{self, Canned};
 use crate::clock::{Clock, ManualClock};
 use crate::http::Transport;
 use crate::key::KeyMaker;
 use crate::origin::Origin;
 use crate::wire::{CHALLENGE, REGISTRATION, RESPONSE};
-
-/// An answer that was decided beforehand.
-#[derive(Clone, Debug)]
-pub(super) struct Canned {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-}
-
-impl Canned {
-    pub(super) fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
-    }
-
-    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-
-    pub(super) fn body(mut self, body: &str) -> Self {
-        self.body = body.to_owned();
-        self
-    }
-
-    fn response(self) -> Response {
-        let mut response = Response::builder().status(self.status);
-        for (name, value) in self.headers {
-            response = response.header(name, value);
-        }
-        response.body(Body::from(self.body)).unwrap()
-    }
-}
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -88,9 +56,7 @@ impl Fake {
         };
         let inner = Arc::new(Mutex::new(inner));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let address = canned::serve(router).await;
         Self { address, inner, clock: Arc::new(ManualClock::default()) }
     }
 

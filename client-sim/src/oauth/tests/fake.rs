@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method};
@@ -12,42 +11,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::Setup;
+use crate::canned::{self, Canned};
 use crate::clock::{Clock, ManualClock};
 use crate::encoding::from_base64url;
 use crate::oauth::Registration;
 use crate::origin::Origin;
-
-/// An answer that was decided beforehand.
-#[derive(Clone, Debug)]
-pub(crate) struct Canned {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-}
-
-impl Canned {
-    pub(crate) fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-
-    pub(crate) fn body(mut self, body: &str) -> Self {
-        self.body = body.to_owned();
-        self
-    }
-
-    fn response(self) -> Response {
-        let mut response = Response::builder().status(self.status);
-        for (name, value) in self.headers {
-            response = response.header(name, value);
-        }
-        response.body(Body::from(self.body)).unwrap()
-    }
-}
 
 /// A decision that sends the client what stands in `answer`.
 pub(crate) fn denied(answer: &Canned) -> Canned {
@@ -119,9 +87,7 @@ impl Fake {
     pub(crate) async fn start() -> Self {
         let inner = Arc::new(Mutex::new(Inner::default()));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let address = canned::serve(router).await;
         Self { address, inner, clock: Arc::new(ManualClock::default()) }
     }
 
