@@ -79,6 +79,11 @@ impl Holdfast {
         self.apps.iter().find(|app| *app.name == *name)
     }
 
+    /// The app that has this token. Every token is compared, so that the time tells nothing about which one came close.
+    pub(crate) fn app_of_token(&self, presented: &TokenHash) -> Option<&Arc<App>> {
+        self.apps.iter().fold(None, |found, app| app.token.matches(presented).map(|_matches| app).or(found))
+    }
+
     /// The app that an address belongs to, and the path within it.
     pub(crate) fn app_of_address<'a>(&self, address: &'a str) -> Option<(&Arc<App>, &'a str)> {
         self.apps.iter().find_map(|app| Some((app, app.origin.path_of(address)?)))

@@ -148,10 +148,8 @@ pub fn judge_session(
     if session.record().grant.is_some() {
         return Verdict::deny(Reason::SessionUnknown);
     }
-    match session.standing(activity, policy, now) {
-        Standing::Ended(ended) => return Verdict::deny(reason_of_end(ended.reason)),
-        Standing::BindingOverdue => return Verdict::deny(Reason::BindingOverdue),
-        Standing::Active => {}
+    if let Some(verdict) = judge_standing(session, activity, policy, now) {
+        return verdict;
     }
     let of_another_generation = match &session.record().binding {
         Some(binding) => judge_generation(cookie, binding, activity, policy, now),
@@ -174,10 +172,8 @@ pub fn judge_token_session(
     policy: &SessionPolicy,
     now: UnixTime,
 ) -> Verdict {
-    match session.standing(activity, policy, now) {
-        Standing::Ended(ended) => return Verdict::deny(reason_of_end(ended.reason)),
-        Standing::BindingOverdue => return Verdict::deny(Reason::BindingOverdue),
-        Standing::Active => {}
+    if let Some(verdict) = judge_standing(session, activity, policy, now) {
+        return verdict;
     }
     let record = session.record();
     let is_its_key = record.binding.as_ref().is_some_and(|binding| binding.key.thumbprint() == *key);
@@ -251,6 +247,20 @@ fn judge_requirements(session: &Session, requirements: &Requirements, now: UnixT
         // A session without a key can prove nothing; only a new login brings one.
         (Some(_), None) => answer(Decision::StepUp, Reason::ProofTooOld),
         (Some(_) | None, _) => None,
+    }
+}
+
+/// What a session's standing alone has to say. `None` if it may be used.
+fn judge_standing(
+    session: &Session,
+    activity: Activity,
+    policy: &SessionPolicy,
+    now: UnixTime,
+) -> Option<Verdict> {
+    match session.standing(activity, policy, now) {
+        Standing::Ended(ended) => Some(Verdict::deny(reason_of_end(ended.reason))),
+        Standing::BindingOverdue => Some(Verdict::deny(Reason::BindingOverdue)),
+        Standing::Active => None,
     }
 }
 

@@ -21,7 +21,11 @@ use crate::{
     context::Context,
     dpop::{self, Refused},
     error::Trouble,
-    extract::{authorization::Authorization, cookies::Credential, fetch::FetchMetadata},
+    extract::{
+        authorization::Authorization,
+        cookies::{self, Credential},
+        fetch::{FetchMetadata, only},
+    },
     house::{App, Holdfast, of_session},
     telemetry::{Event, EventName},
 };
@@ -44,6 +48,33 @@ pub(crate) struct Question<'a> {
     pub(crate) scope: Option<&'a str>,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) user_agent: Option<&'a str>,
+}
+
+impl<'a> Question<'a> {
+    /// Reads what a request says of itself; `values` gives those of its fields that have a name. Nothing is demanded of it,
+    /// and its client's address is not known.
+    pub(crate) fn read<V: Iterator<Item = &'a str>>(
+        house: &Holdfast,
+        app: &'a App,
+        method: &'a str,
+        target: Option<&'a str>,
+        values: impl Fn(&'static str) -> V,
+    ) -> Self {
+        Self {
+            app,
+            method,
+            target,
+            credential: cookies::credential(values("cookie"), &house.cookie_name),
+            authorization: Authorization::read(values("authorization")),
+            proofs: values(dpop::PROOF).collect(),
+            hint: cookies::has(values("cookie"), &house.hint_name),
+            fetch: FetchMetadata::read(|name| only(values(name))),
+            requirements: Requirements::default(),
+            scope: None,
+            client_ip: None,
+            user_agent: values("user-agent").next(),
+        }
+    }
 }
 
 /// What was decided, and what to tell the client if it may not go on.
@@ -174,8 +205,7 @@ impl Judged {
     }
 
     fn refused(refused: Refused, found: Option<Found>) -> Self {
-        let verdict = token::verdict_of(&refused);
-        Self { found, refused: Some(refused), ..Self::denied(verdict.reason) }
+        Self { found, refused: Some(refused), ..Self::denied(token::reason_of(&refused)) }
     }
 }
 

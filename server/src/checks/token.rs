@@ -2,7 +2,7 @@
 
 use holdfast_core::{
     Rejection, Rule,
-    check::{Decision, Reason, Verdict, judge_foreign_token, judge_token_session},
+    check::{Decision, Reason, judge_foreign_token, judge_token_session},
     dpop::{BoundToken, Expected, NonceDemand, TargetUri},
     oauth::UnverifiedAccessToken,
 };
@@ -50,11 +50,11 @@ pub(super) async fn judge(
     } else {
         (judge_foreign_token(&question.requirements), None)
     };
-    // P-20 · RFC 9449 §4.3 number 12: asked before anything is said of the session, of which a thief must learn nothing.
-    if verdict.decision != Decision::Allow && *proof.thumbprint() != key {
-        return Ok(Judged::refused(refused(Rule::P20.into()), found));
-    }
     if verdict.decision != Decision::Allow {
+        // P-20 · RFC 9449 §4.3 number 12: asked before anything is said of the session, of which a thief must learn nothing.
+        if *proof.thumbprint() != key {
+            return Ok(Judged::refused(refused(Rule::P20.into()), found));
+        }
         return Ok(Judged { verdict, found, ..Judged::denied(verdict.reason) });
     }
     let held = recognised.token.scope.as_deref().unwrap_or_default();
@@ -62,11 +62,13 @@ pub(super) async fn judge(
         return Ok(Judged { found, ..Judged::denied(Reason::InsufficientScope) });
     }
     let address = TargetUri::parse(&format!("{}{target}", question.app.origin));
+    let has_shown_nonce = found.as_ref().is_some_and(|found| found.activity.confirmed_at.is_some());
     let expected = Expected {
         method: question.method,
         target: address.as_ref(),
         token: Some(BoundToken { hash: &recognised.hash, key: &key }),
-        nonce: demand(&recognised, found.as_ref()),
+        // The proof names the token, and cannot be older than it.
+        nonce: NonceDemand::of(has_shown_nonce, recognised.is_of_this_run),
     };
     let proof = match dpop::verify(house, proof, &expected, context) {
         Ok(proof) => proof,
@@ -98,13 +100,13 @@ pub(super) fn bearer_refusal(house: &Holdfast, text: &str) -> Option<Refused> {
     house.oauth.tokens.knows(house, unverified.issuer()).then_some(Refused { rejection, key: None })
 }
 
-/// The verdict of a refusal.
-pub(super) fn verdict_of(refused: &Refused) -> Verdict {
-    Verdict::deny(match ErrorCode::of(refused.rejection.rule) {
+/// The reason of a refusal.
+pub(super) const fn reason_of(refused: &Refused) -> Reason {
+    match ErrorCode::of(refused.rejection.rule) {
         ErrorCode::InvalidDpopProof => Reason::InvalidDpopProof,
         ErrorCode::InvalidToken => Reason::InvalidToken,
         ErrorCode::UseDpopNonce => Reason::UseDpopNonce,
-    })
+    }
 }
 
 /// The session that a token names. It belongs to the app that issued the token; where the token is good, its audience
@@ -114,15 +116,4 @@ async fn session_of(house: &Holdfast, recognised: &Recognised) -> Result<Option<
     let issued_by = |app: &App| app.origin.as_str() == &*recognised.token.issuer;
     let found = house.store.load(id).await?;
     Ok(found.filter(|found| house.app_named(&found.session.record().app).is_some_and(|app| issued_by(app))))
-}
-
-/// Who has shown a nonce goes on doing so; and what an earlier run has issued may come with a proof that it has seen.
-fn demand(recognised: &Recognised, found: Option<&Found>) -> NonceDemand {
-    if found.is_some_and(|found| found.activity.confirmed_at.is_some()) {
-        NonceDemand::Yes
-    } else if recognised.is_of_this_run {
-        NonceDemand::No
-    } else {
-        NonceDemand::UnlessYounger
-    }
 }

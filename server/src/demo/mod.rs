@@ -11,7 +11,6 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use holdfast_core::policy::Requirements;
 use http::{HeaderMap, header};
 use parking_lot::Mutex;
 
@@ -22,7 +21,6 @@ use crate::{
     extract::{
         authorization::Authorization,
         cookies::{self, Credential},
-        fetch::{FetchMetadata, only},
     },
     house::{App, Holdfast},
     router,
@@ -65,19 +63,13 @@ impl Demo {
         credential: Credential<'_>,
         context: &Context,
     ) -> Result<Answer, Trouble> {
+        let values = |name| texts(headers, name);
         let question = Question {
-            app: &self.app,
-            method,
-            target: Some(target),
             credential,
+            // The demo is a site for browsers.
             authorization: Authorization::None,
-            proofs: Vec::new(),
-            hint: cookies::has(texts(headers, "cookie"), &self.house.hint_name),
-            fetch: FetchMetadata::read(|name| only(texts(headers, name))),
-            requirements: Requirements::default(),
-            scope: None,
             client_ip: Some(context.client_ip),
-            user_agent: texts(headers, "user-agent").next(),
+            ..Question::read(&self.house, &self.app, method, Some(target), values)
         };
         self.house.count_skipped(texts(headers, "secure-session-skipped"));
         check(&self.house, &question, context).await

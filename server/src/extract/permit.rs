@@ -47,12 +47,7 @@ impl FromRequestParts<Arc<Holdfast>> for Permit {
     async fn from_request_parts(parts: &mut Parts, house: &Arc<Holdfast>) -> Result<Self, Problem> {
         let presented = TokenHash::of(bearer(&parts.headers)?);
         let operator = house.operators.as_ref().and_then(|token| token.matches(&presented));
-        // Every token is compared, so that the time tells nothing about which one came close.
-        let app = house
-            .apps
-            .iter()
-            .fold(None, |found, app| app.token.matches(&presented).map(|_matches| app).or(found));
-        match (operator, app) {
+        match (operator, house.app_of_token(&presented)) {
             (Some(_matches), _) => Ok(Self::Operator),
             (None, Some(app)) => Ok(Self::App(Arc::clone(app))),
             (None, None) => {

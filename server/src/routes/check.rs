@@ -11,13 +11,7 @@ use crate::{
     checks::{Question, assertion, check as decide},
     config::is_scope_token,
     context::Context,
-    dpop,
-    extract::{
-        AppPermit, Json,
-        authorization::Authorization,
-        cookies,
-        fetch::{FetchMetadata, only},
-    },
+    extract::{AppPermit, Json},
     house::Holdfast,
     respond::{Code, Problem, SessionView, json},
 };
@@ -43,18 +37,10 @@ pub(crate) async fn check(
         ));
     }
     let question = Question {
-        app: &app,
-        method: &input.method,
-        target: app.origin.path_of(&input.url),
-        credential: cookies::credential(values("cookie"), &house.cookie_name),
-        authorization: Authorization::read(values("authorization")),
-        proofs: values(dpop::PROOF).collect(),
-        hint: cookies::has(values("cookie"), &house.hint_name),
-        fetch: FetchMetadata::read(|name| only(values(name))),
         scope: input.require.scope()?,
         requirements: input.require.accept()?,
         client_ip: input.client_ip,
-        user_agent: values("user-agent").next(),
+        ..Question::read(&house, &app, &input.method, app.origin.path_of(&input.url), values)
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = decide(&house, &question, &context).await?;

@@ -6,19 +6,14 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use holdfast_core::{check::Reason, policy::Requirements};
+use holdfast_core::check::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
     checks::{Answer, Identity, Question, assertion, check},
     context::Context,
     dpop,
-    extract::{
-        authorization::Authorization,
-        cookies,
-        fetch::{FetchMetadata, only},
-        gateway::{Gateway, GatewayRequest, REASON_HEADER},
-    },
+    extract::gateway::{Gateway, GatewayRequest, REASON_HEADER},
     house::Holdfast,
     respond::{Code, Problem, header_value},
 };
@@ -81,18 +76,8 @@ async fn verify(
     let values =
         |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
     let question = Question {
-        app,
-        method: request.method,
-        target: Some(target),
-        credential: cookies::credential(values("cookie"), &house.cookie_name),
-        authorization: Authorization::read(values("authorization")),
-        proofs: values(dpop::PROOF).collect(),
-        hint: cookies::has(values("cookie"), &house.hint_name),
-        fetch: FetchMetadata::read(|name| only(values(name))),
-        requirements: Requirements::default(),
-        scope: None,
         client_ip: Some(request.client_ip),
-        user_agent: values("user-agent").next(),
+        ..Question::read(house, app, request.method, Some(target), values)
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = check(house, &question, context).await?;

@@ -73,6 +73,18 @@ pub enum NonceDemand {
     Yes,
 }
 
+impl NonceDemand {
+    /// What to demand of a client that has shown a nonce before or not, with a proof that cannot be older than this run or
+    /// may be.
+    pub const fn of(has_shown_one: bool, cannot_be_older: bool) -> Self {
+        match (has_shown_one, cannot_be_older) {
+            (true, _) => Self::Yes,
+            (false, true) => Self::No,
+            (false, false) => Self::UnlessYounger,
+        }
+    }
+}
+
 /// A proof that was read, and is not yet judged. Nothing it says is true yet.
 #[derive(Debug)]
 pub struct UnverifiedProof<'a> {

@@ -34,7 +34,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Tells audit and metrics of it.
-    pub(super) fn report(&self, house: &Holdfast, endpoint: &str, context: &Context) {
+    fn report(&self, house: &Holdfast, endpoint: &str, context: &Context) {
         let (name, rule, session) = match self {
             Self::Proof(refused, session) => (EventName::ProofRejected, refused.rejection.rule, session),
             Self::Grant(rejection, session) => (event_of(rejection.rule), rejection.rule, session),
@@ -55,7 +55,7 @@ impl Failure {
     }
 
     /// The answer.
-    pub(super) fn answer(self, house: &Holdfast, context: &Context) -> Response {
+    fn answer(self, house: &Holdfast, context: &Context) -> Response {
         match self {
             Self::Error(code, says) => error(StatusCode::BAD_REQUEST, code, says, []),
             Self::UnknownClient(scheme) => {
@@ -84,6 +84,19 @@ impl Failure {
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
         }
     }
+}
+
+/// The answer of an endpoint, with what audit and metrics are to be told of a failure.
+pub(super) fn settle(
+    house: &Holdfast,
+    endpoint: &str,
+    outcome: Result<Response, Failure>,
+    context: &Context,
+) -> Response {
+    outcome.unwrap_or_else(|failure| {
+        failure.report(house, endpoint, context);
+        failure.answer(house, context)
+    })
 }
 
 /// A token that comes from somebody who should not have it is a theft, and said to be one.

@@ -7,18 +7,14 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use holdfast_core::{
-    SessionId,
-    oauth::AuthenticRefreshToken,
-    session::{Session, Standing},
-};
-use holdfast_store::{Backend, Found};
+use holdfast_core::session::{Session, Standing};
 use http::{HeaderMap, header};
 use serde::Serialize;
 
 use super::{
-    answer::{Failure, success},
+    answer::{Failure, settle, success},
     form::{Form, invalid},
+    named::Named,
 };
 use crate::{
     context::Context,
@@ -43,11 +39,8 @@ impl<'a> Caller<'a> {
         match field.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 let presented = TokenHash::of(token.trim_start_matches(' '));
-                let app = house
-                    .apps
-                    .iter()
-                    .fold(None, |found, app| app.token.matches(&presented).map(|_matches| &**app).or(found));
-                app.map(Self::App).ok_or(Failure::UnknownClient(Some("Bearer")))
+                let app = house.app_of_token(&presented);
+                app.map(|app| Self::App(app)).ok_or(Failure::UnknownClient(Some("Bearer")))
             }
             Some(_) | None => form.client(headers, &house.oauth.clients).map(Self::Client),
         }
@@ -76,13 +69,8 @@ pub(crate) async fn introspect(
     context: Context,
     request: Request,
 ) -> Response {
-    match answer(&house, request, &context).await {
-        Ok(response) => response,
-        Err(failure) => {
-            failure.report(&house, "introspect", &context);
-            failure.answer(&house, &context)
-        }
-    }
+    let outcome = answer(&house, request, &context).await;
+    settle(&house, "introspect", outcome, &context)
 }
 
 async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> Result<Response, Failure> {
@@ -92,46 +80,25 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
     if !caller.is_somebody() {
         return Err(Failure::UnknownClient(None));
     }
-    let token = form.get("token").ok_or(invalid("token is missing"))?;
-    let found = session_of_token(house, token, context).await?;
+    let text = form.get("token").ok_or(invalid("token is missing"))?;
+    let Some(token) = Named::read(house, text, context.now)? else { return Ok(inactive()) };
+    let found = token.session(house).await?;
     let found = found.filter(|found| caller.may_see(&found.session));
     let alive = found.filter(|found| {
         matches!(house.standing(&found.session, found.activity, context.now), Standing::Active)
     });
-    Ok(match alive.as_ref().and_then(|found| describe(house, &found.session, token, context)) {
-        Some(active) => success(&active),
-        None => success(&Inactive { active: false }),
-    })
+    let active = alive.as_ref().and_then(|found| describe(house, &found.session, &token, context));
+    Ok(active.map_or_else(inactive, |active| success(&active)))
 }
 
-/// The session that a token of ours names, whatever has become of either.
-pub(super) async fn session_of_token(
-    house: &Holdfast,
-    token: &str,
-    context: &Context,
-) -> Result<Option<Found>, Failure> {
-    let id = match AuthenticRefreshToken::open(&house.keyring, token) {
-        Some(token) => Some(token.session()),
-        None => session_of_access_token(house, token, context)?,
-    };
-    Ok(match id {
-        Some(id) => house.store.load(id).await?,
-        None => None,
-    })
-}
-
-fn session_of_access_token(
-    house: &Holdfast,
-    token: &str,
-    context: &Context,
-) -> Result<Option<SessionId>, Failure> {
-    Ok(house.oauth.tokens.of_any_app(house, token, context.now)?.and_then(|token| token.session))
+fn inactive() -> Response {
+    success(&Inactive { active: false })
 }
 
 fn describe<'a>(
     house: &Holdfast,
     session: &'a Session,
-    token: &str,
+    token: &Named,
     context: &Context,
 ) -> Option<Active<'a>> {
     let record = session.record();
@@ -153,16 +120,15 @@ fn describe<'a>(
         exp: session.absolute_at(&house.policy, context.now).as_secs(),
         jti: None,
     };
-    if let Some(refresh) = AuthenticRefreshToken::open(&house.keyring, token) {
-        return session.would_take(&refresh, context.now).then_some(active);
+    match token {
+        Named::Refresh(token) => session.would_take(token, context.now).then_some(active),
+        Named::Access(token) => (token.key == Some(jkt)).then(|| Active {
+            iat: Some(token.issued_at.as_secs()),
+            exp: token.expires_at.as_secs(),
+            jti: token.id.as_deref().map(str::to_owned),
+            ..active
+        }),
     }
-    let token = house.oauth.tokens.of_any_app(house, token, context.now).ok().flatten()?;
-    (token.key == Some(jkt)).then(|| Active {
-        iat: Some(token.issued_at.as_secs()),
-        exp: token.expires_at.as_secs(),
-        jti: token.id.as_deref().map(str::to_owned),
-        ..active
-    })
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@ mod answer;
 mod form;
 mod introspect;
 mod metadata;
+mod named;
 mod nonce;
 mod revoke;
 mod token;

@@ -7,13 +7,14 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use holdfast_core::{oauth::AuthenticRefreshToken, session::EndReason};
+use holdfast_core::session::EndReason;
 
 use super::{
     allow_origin,
-    answer::Failure,
+    answer::{Failure, settle},
     form::{Form, invalid},
-    introspect::{Caller, session_of_token},
+    introspect::Caller,
+    named::Named,
 };
 use crate::{context::Context, house::Holdfast, sessions::end};
 
@@ -24,13 +25,8 @@ pub(crate) async fn revoke(
     request: Request,
 ) -> Response {
     let origin = request.headers().clone();
-    let mut response = match answer(&house, request, &context).await {
-        Ok(()) => Response::default(),
-        Err(failure) => {
-            failure.report(&house, "revoke", &context);
-            failure.answer(&house, &context)
-        }
-    };
+    let outcome = answer(&house, request, &context).await.map(|()| Response::default());
+    let mut response = settle(&house, "revoke", outcome, &context);
     allow_origin(&house, &origin, &mut response);
     response
 }
@@ -38,20 +34,21 @@ pub(crate) async fn revoke(
 async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> Result<(), Failure> {
     let (headers, form) = Form::read(request).await?;
     let caller = Caller::read(house, &headers, &form)?;
-    let token = form.get("token").ok_or(invalid("token is missing"))?;
-    let Some(found) = session_of_token(house, token, context).await? else { return Ok(()) };
+    let text = form.get("token").ok_or(invalid("token is missing"))?;
+    let Some(token) = Named::read(house, text, context.now)? else { return Ok(()) };
+    let Some(found) = token.session(house).await? else { return Ok(()) };
     if !caller.may_see(&found.session) {
         return Ok(());
     }
-    let is_current = match AuthenticRefreshToken::open(&house.keyring, token) {
-        Some(token) => found.session.would_take(&token, context.now),
+    let is_current = match token {
+        Named::Refresh(token) => found.session.would_take(&token, context.now),
         // An access token travels with every request. Whoever has copied one, and has no secret to show, must not be able to
         // log its user out with it.
-        None if !caller.is_somebody() => {
+        Named::Access(_) if !caller.is_somebody() => {
             let says = "a client without a secret gives back its refresh token; access tokens end with it";
             return Err(Failure::Error("unsupported_token_type", says));
         }
-        None => true,
+        Named::Access(_) => true,
     };
     if is_current {
         end(house, found.session.record().id, EndReason::Revoked, context).await?;

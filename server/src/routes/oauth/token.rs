@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{
     allow_origin,
-    answer::{Failure, success},
+    answer::{Failure, settle, success},
     form::{Form, invalid},
 };
 use crate::{
@@ -41,13 +41,8 @@ pub(crate) async fn token(
     request: Request,
 ) -> Response {
     let origin = request.headers().clone();
-    let mut response = match answer(&house, request, &context).await {
-        Ok(response) => response,
-        Err(failure) => {
-            failure.report(&house, "token", &context);
-            failure.answer(&house, &context)
-        }
-    };
+    let outcome = answer(&house, request, &context).await;
+    let mut response = settle(&house, "token", outcome, &context);
     allow_origin(&house, &origin, &mut response);
     response
 }
@@ -114,21 +109,11 @@ async fn prove(
     let values = headers.get_all(dpop::PROOF).iter().map(|value| value.to_str().unwrap_or_default());
     let proof = dpop::read(house, values).map_err(refused)?;
     let target = TargetUri::parse(&client.app.origin.address_of(TOKEN_PATH));
-    let nonce = demand(house, &found);
+    // A proof for this endpoint names no token, and so may be older than whatever it comes with, unless there was nothing
+    // before this run.
+    let nonce = NonceDemand::of(found.activity.confirmed_at.is_some(), house.oauth.is_first_run);
     let expected = Expected { method: "POST", target: target.as_ref(), token: None, nonce };
     dpop::verify(house, proof, &expected, context).map_err(refused)
-}
-
-/// Who has shown a nonce goes on doing so. A proof for this endpoint names no token, and so may be older than whatever it
-/// comes with: unless there was nothing before this run, it shows that it is younger.
-fn demand(house: &Holdfast, found: &Found) -> NonceDemand {
-    if found.activity.confirmed_at.is_some() {
-        NonceDemand::Yes
-    } else if house.oauth.is_first_run {
-        NonceDemand::No
-    } else {
-        NonceDemand::UnlessYounger
-    }
 }
 
 /// Takes code or token. What would be refused is refused before the proof is remembered, so that nobody uses up memory
