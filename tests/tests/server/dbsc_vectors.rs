@@ -2,8 +2,6 @@
 //!
 //! The sessions of the vectors have fixed ids, so they are put into a store before the server opens it.
 
-mod vectors;
-
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -11,7 +9,8 @@ use holdfast_core::session::EndReason;
 use holdfast_tests::server::{Answer, COOKIE, Server, Settings};
 use reqwest::Method;
 use serde_json::json;
-use vectors::{BEGAN, Endpoint, SessionState, Vector};
+
+use crate::vectors::{self, BEGAN, Endpoint, SessionState, Vector};
 
 #[tokio::test]
 async fn every_vector_is_answered_as_it_says() -> Result<()> {

@@ -1,6 +1,7 @@
 //! The vectors of device bound sessions, and the sessions that they are about.
 
-mod files;
+pub(crate) mod files;
+pub(crate) mod grants;
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use holdfast_core::session::{Binding, EndReason, Ended, Login, Session};
 use holdfast_core::{Level, Method, UnixTime};
 use serde::Deserialize;
 
-use crate::files::{BEGAN, public_key, read_file, root};
+use super::files::{BEGAN, public_key, read_file, root};
 
 /// Requests to a server, one after the other.
 #[derive(Clone, Debug, Deserialize)]

@@ -3,19 +3,16 @@
 //! The sessions of the vectors have fixed ids, so they are put into a store before the server opens it. Whatever cannot be
 //! sent is on a list with its reason.
 
-#[path = "vectors/files.rs"]
-mod files;
-#[path = "vectors/grants.rs"]
-mod grants;
-
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
-use grants::{Granted, HttpRequest, ProofVector, Story, TokenVector};
 use holdfast_tests::server::{Answer, CLIENT_SECRET, Device, ORIGIN, Proof, Server, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::vectors::files;
+use crate::vectors::grants::{self, Granted, HttpRequest, ProofVector, Story, TokenVector};
 
 #[tokio::test]
 async fn every_story_is_answered_as_it_says() -> Result<()> {
