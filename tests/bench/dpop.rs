@@ -5,13 +5,12 @@ use anyhow::Result;
 use crate::{
     Plan, floor,
     peers::{TOKENS, compared},
-    report::{Line, Report},
+    report::{Line, Report, beside_both},
     server::{Kind, Load, Server},
 };
 
 /// What the figures are compared with.
 pub(crate) struct Against<'a> {
-    pub(crate) route: &'a Line,
     pub(crate) best_peer: Option<&'a Line>,
 }
 
@@ -29,17 +28,15 @@ pub(crate) fn measure(plan: &Plan, against: &Against<'_>, report: &mut Report) -
         for load in ["dpop-check", "dpop-verify"] {
             let asked = Load::new(load, TOKENS, plan.seconds);
             let server = Server::start(kind)?;
-            let line = floor::beside_verification(|| server.load(&asked))?;
+            let line = floor::beside_floor(|| server.load(&asked))?;
             report.line(&format!("{name}: {load}, 1,000 tokens"), &line, &against.ratios(&line));
             let line = Server::start(kind)?.load(&asked.rate(line.rps * 0.8))?;
             report.line(&format!("{name}: {load}, at 80 % of that"), &line, &[]);
         }
         let server = Server::start(kind)?;
         let refresh = Load::new("dpop-refresh", 2_000, plan.seconds);
-        let line = floor::beside_verification(|| server.load(&refresh))?;
-        let sum = line.verification + against.route.cpu_micros();
-        let ratio = format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
-        report.line(&format!("{name}: dpop-refresh, 32 clients"), &line, &[ratio]);
+        let line = floor::beside_floor(|| server.load(&refresh))?;
+        report.line(&format!("{name}: dpop-refresh, 32 clients"), &line, &[beside_both(&line)]);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 
 use dpop::Against;
-use report::Report;
+use report::{Report, beside_both, beside_route};
 use server::{Kind, Load, Server};
 
 fn main() -> ExitCode {
@@ -61,11 +61,11 @@ fn all(plan: &Plan) -> Result<()> {
     report.line("bare P-256 verification", &verify, &[]);
     if plan.cookies {
         for kind in [Kind::Memory, Kind::Sled] {
-            measure_store(plan, kind, &route, &verify, &mut report)?;
+            measure_store(plan, kind, &mut report)?;
         }
     }
     let best_peer = if plan.peers { Some(peers::measure(plan, &mut report)?) } else { None };
-    let against = Against { route: &route, best_peer: best_peer.as_ref() };
+    let against = Against { best_peer: best_peer.as_ref() };
     dpop::measure(plan, &against, &mut report)?;
     if plan.remembered {
         dpop::measure_remembered(&report)?;
@@ -78,30 +78,20 @@ fn all(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn measure_store(
-    plan: &Plan,
-    kind: Kind,
-    route: &report::Line,
-    verify: &report::Line,
-    report: &mut Report,
-) -> Result<()> {
-    let name = kind.name();
-    let sum = verify.cpu_micros() + route.cpu_micros();
-    let seconds = plan.seconds;
-    let against_route =
-        |line: &report::Line| format!("{:.2} of the bare route", line.per_cpu_second / route.per_cpu_second);
-    let against_sum = |line: &report::Line| format!("{:.2} x (verify + route)", line.cpu_micros() / sum);
-    for load in ["check", "verify"] {
+fn measure_store(plan: &Plan, kind: Kind, report: &mut Report) -> Result<()> {
+    let (name, seconds) = (kind.name(), plan.seconds);
+    let measure = |load: &'static str, sessions: usize| {
         let server = Server::start(kind)?;
-        let line = server.load(&Load::new(load, 100_000, seconds))?;
-        report.line(&format!("{name}: {load}, 100,000 sessions"), &line, &[against_route(&line)]);
+        floor::beside_floor(|| server.load(&Load::new(load, sessions, seconds)))
+    };
+    for load in ["check", "verify"] {
+        let line = measure(load, 100_000)?;
+        report.line(&format!("{name}: {load}, 100,000 sessions"), &line, &[beside_route(&line)]);
     }
-    let server = Server::start(kind)?;
-    let line = server.load(&Load::new("refresh", 2_000, seconds))?;
-    report.line(&format!("{name}: refresh, 32 clients"), &line, &[against_sum(&line)]);
-    let server = Server::start(kind)?;
-    let line = server.load(&Load::new("register", 10_000 * usize::try_from(seconds)?, seconds))?;
-    report.line(&format!("{name}: register, 32 clients"), &line, &[against_sum(&line)]);
+    let line = measure("refresh", 2_000)?;
+    report.line(&format!("{name}: refresh, 32 clients"), &line, &[beside_both(&line)]);
+    let line = measure("register", 10_000 * usize::try_from(seconds)?)?;
+    report.line(&format!("{name}: register, 32 clients"), &line, &[beside_both(&line)]);
     Ok(())
 }
 

@@ -53,7 +53,7 @@ fn ask(peer: &Peer, seconds: u32) -> Result<Line> {
     let load =
         |seconds| Load::new("dpop-verify", TOKENS, seconds).proofs(PROOFS_A_SECOND * seconds).at(&listening);
     issuer.load(&load(WARM_UP))?;
-    floor::beside_verification(|| issuer.load(&load(seconds)))
+    floor::beside_floor(|| issuer.load(&load(seconds)))
 }
 
 /// The line beside a bare verification, in words.

@@ -22,6 +22,9 @@ pub(crate) struct Line {
     /// Microseconds that a bare verification took just before or just after, whichever was less.
     #[serde(skip)]
     pub(crate) verification: f64,
+    /// The same of a request to the bare route.
+    #[serde(skip)]
+    pub(crate) route: f64,
 }
 
 impl Line {
@@ -33,6 +36,16 @@ impl Line {
     /// What was done in a second of CPU, beside the bare verifications that were measured with it.
     pub(crate) fn of_verification(&self) -> f64 {
         self.verification / self.cpu_micros()
+    }
+
+    /// What was done in a second of CPU, beside the bare route that was measured with it.
+    pub(crate) fn of_route(&self) -> f64 {
+        self.route / self.cpu_micros()
+    }
+
+    /// CPU time beside that of one bare verification and one request to the bare route together.
+    pub(crate) fn of_both(&self) -> f64 {
+        self.cpu_micros() / (self.verification + self.route)
     }
 
     /// Requests without an answer, or answered with something else than success.
@@ -70,6 +83,16 @@ impl Report {
     pub(crate) fn note(&self, text: &str) {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
+}
+
+/// The line beside one bare verification and one request to the bare route, in words.
+pub(crate) fn beside_both(line: &Line) -> String {
+    format!("{:.2} x (verify + route: {:.0} us)", line.of_both(), line.verification + line.route)
+}
+
+/// The line beside the bare route, in words.
+pub(crate) fn beside_route(line: &Line) -> String {
+    format!("{:.2} of the bare route ({:.1} us)", line.of_route(), line.route)
 }
 
 /// Says what went wrong.
