@@ -2,7 +2,7 @@
 
 use super::attacks::{Attack, OwnerAfterwards, Play};
 use super::token_scenario::stolen_token;
-use super::token_scenario::{code, dated_proof, misused_proof, nonce, refresh_token, replayed_proof};
+use super::token_scenario::{code, dated_proof, grant, misused_proof, nonce, refresh_token, replayed_proof};
 
 /// Every attack on the tokens of an OAuth client. Those that need time or a restart come last.
 pub static DPOP_ATTACKS: &[Attack] = &[
@@ -23,6 +23,12 @@ pub static DPOP_ATTACKS: &[Attack] = &[
         promise: "a bound token is no bearer token",
         owner: OwnerAfterwards::Unharmed,
         play: Play::Client(|trial| Box::pin(stolen_token::as_bearer(trial))),
+    },
+    Attack {
+        name: "grant-as-browser-session",
+        promise: "what a client was granted never becomes a browser's session",
+        owner: OwnerAfterwards::Unharmed,
+        play: Play::Client(|trial| Box::pin(grant::as_browser(trial))),
     },
     Attack {
         name: "replayed-dpop-proof",

@@ -2,6 +2,7 @@
 
 pub(super) mod code;
 pub(super) mod dated_proof;
+pub(super) mod grant;
 pub(super) mod misused_proof;
 pub(super) mod nonce;
 pub(super) mod refresh_token;
