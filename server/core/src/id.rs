@@ -23,6 +23,27 @@ impl SessionId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// The text form, without an allocation.
+    pub fn text(self) -> SessionIdText {
+        let mut text = [0; Self::TEXT_LENGTH];
+        let (prefix, encoded) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, encoded);
+        debug_assert_eq!(written, Ok(22), "16 bytes are 22 characters");
+        SessionIdText(text)
+    }
+}
+
+/// A session's id as text.
+#[derive(Clone, Copy)]
+pub struct SessionIdText([u8; SessionId::TEXT_LENGTH]);
+
+impl SessionIdText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 impl FromStr for SessionId {
@@ -48,11 +69,7 @@ impl FromStr for SessionId {
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 22];
-        let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        let text = text.get(..length).and_then(|t| std::str::from_utf8(t).ok()).ok_or(fmt::Error)?;
-        f.write_str(PREFIX)?;
-        f.write_str(text)
+        f.write_str(self.text().as_str())
     }
 }
 

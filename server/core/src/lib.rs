@@ -28,7 +28,7 @@ pub mod time;
 mod verified;
 
 pub use duration::{DurationError, parse_duration};
-pub use id::SessionId;
+pub use id::{SessionId, SessionIdText};
 pub use keyring::{Keyring, RootKey, SigningRoot};
 pub use level::{Level, Method};
 pub use origin::Origin;

@@ -2,10 +2,9 @@
 
 use std::{fs::OpenOptions, io, net::IpAddr, path::Path};
 
-use holdfast_core::{Rule, SessionId, UnixTime};
-use serde::Serialize;
+use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime};
 
-use super::{sink::Sink, stamp::rfc3339};
+use super::{line::Line, sink::Sink, stamp::rfc3339};
 
 /// Where events go.
 pub(crate) struct Audit(Option<Sink>);
@@ -113,8 +112,8 @@ pub(crate) struct Event<'a> {
     pub user: Option<&'a str>,
     /// The session it happened to.
     pub session: Option<SessionId>,
-    /// Why.
-    pub reason: Option<&'a str>,
+    /// Why: one of the words that this program has for it.
+    pub reason: Option<&'static str>,
     /// The client's address.
     pub client_ip: Option<IpAddr>,
     /// The client's `User-Agent`.
@@ -131,38 +130,18 @@ pub(crate) struct Event<'a> {
 
 impl Event<'_> {
     fn write(&self, now: UnixTime, out: &mut Vec<u8>) {
-        let session = self.session.map(|session| session.to_string());
-        let line = Line {
-            time: &rfc3339(now),
-            event: self.event.map_or("", EventName::as_str),
-            app: self.app,
-            user: self.user,
-            session: session.as_deref(),
-            reason: self.reason,
-            client_ip: self.client_ip,
-            user_agent: self.user_agent,
-            binding: self.binding,
-            rule: self.rule.map(Rule::id),
-            request_id: self.request_id,
-            detail: self.detail,
-        };
-        // Writing to memory cannot fail, and JSON escapes whatever a client may have put into a text.
-        let _ = serde_json::to_writer(out, &line);
+        let mut line = Line::begin(out, ("time", &rfc3339(now)));
+        line.own("event", self.event.map_or("", EventName::as_str));
+        line.text("app", self.app);
+        line.text("user", self.user);
+        line.own_or_null("session", self.session.map(SessionId::text).as_ref().map(SessionIdText::as_str));
+        line.own_or_null("reason", self.reason);
+        line.address("client_ip", self.client_ip);
+        line.text("user_agent", self.user_agent);
+        line.own_or_null("binding", self.binding);
+        line.own_or_null("rule", self.rule.map(Rule::id));
+        line.own_or_null("request_id", self.request_id);
+        line.text("detail", self.detail);
+        line.end();
     }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    time: &'a str,
-    event: &'a str,
-    app: Option<&'a str>,
-    user: Option<&'a str>,
-    session: Option<&'a str>,
-    reason: Option<&'a str>,
-    client_ip: Option<IpAddr>,
-    user_agent: Option<&'a str>,
-    binding: Option<&'a str>,
-    rule: Option<&'a str>,
-    request_id: Option<&'a str>,
-    detail: Option<&'a str>,
 }

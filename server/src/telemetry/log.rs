@@ -3,9 +3,8 @@
 use std::io;
 
 use holdfast_core::UnixTime;
-use serde::Serialize;
 
-use super::{sink::Sink, stamp::rfc3339};
+use super::{line::Line, sink::Sink, stamp::rfc3339};
 
 /// Where log lines go.
 pub(crate) struct Log {
@@ -24,24 +23,37 @@ impl Log {
 
     /// Writes one line for a request.
     pub(crate) fn request(&self, now: UnixTime, line: &RequestLine<'_>) {
-        if self.requests {
-            self.write(now, "info", "request served", line);
+        if !self.requests {
+            return;
         }
+        self.sink.line(|out| {
+            let mut told = begin(out, now, "info");
+            told.own("message", "request served");
+            told.own("listener", line.listener);
+            told.text("method", Some(line.method));
+            told.text("path", Some(line.path));
+            told.number("status", line.status.into());
+            told.own_or_null("code", line.code);
+            told.number("micros", line.micros);
+            told.address("peer", Some(line.peer));
+            told.own("request_id", line.request_id);
+            told.end();
+        });
     }
 
     /// Something that an operator likes to know.
     pub(crate) fn info(&self, now: UnixTime, message: &str) {
-        self.write(now, "info", message, &Nothing {});
+        self.write(now, "info", message);
     }
 
     /// Something that an operator should mend.
     pub(crate) fn warn(&self, now: UnixTime, message: &str) {
-        self.write(now, "warn", message, &Nothing {});
+        self.write(now, "warn", message);
     }
 
     /// Something that an operator has to look at.
     pub(crate) fn error(&self, now: UnixTime, message: &str) {
-        self.write(now, "error", message, &Nothing {});
+        self.write(now, "error", message);
     }
 
     /// Writes what is pending.
@@ -49,17 +61,23 @@ impl Log {
         self.sink.close();
     }
 
-    fn write(&self, now: UnixTime, level: &str, message: &str, fields: &impl Serialize) {
-        let line = Line { time: &rfc3339(now), level, message, fields };
-        // Writing to memory cannot fail, and JSON escapes whatever a client may have put into a text.
+    fn write(&self, now: UnixTime, level: &'static str, message: &str) {
         self.sink.line(|out| {
-            let _ = serde_json::to_writer(out, &line);
+            let mut line = begin(out, now, level);
+            line.text("message", Some(message));
+            line.end();
         });
     }
 }
 
+fn begin<'a>(out: &'a mut Vec<u8>, now: UnixTime, level: &'static str) -> Line<'a> {
+    let mut line = Line::begin(out, ("time", &rfc3339(now)));
+    line.own("level", level);
+    line
+}
+
 /// What is told of a request: the same fields whether it was allowed or denied. Never a header, a cookie or a query.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestLine<'a> {
     /// Which listener took it.
     pub listener: &'static str,
@@ -70,7 +88,7 @@ pub(crate) struct RequestLine<'a> {
     /// The status of the answer.
     pub status: u16,
     /// The code of the answer, if it has one: a reason or a rejection.
-    pub code: Option<&'a str>,
+    pub code: Option<&'static str>,
     /// How long it took, in microseconds.
     pub micros: u64,
     /// The address it came from.
@@ -78,15 +96,3 @@ pub(crate) struct RequestLine<'a> {
     /// Its id, also in the audit trail.
     pub request_id: &'a str,
 }
-
-#[derive(Serialize)]
-struct Line<'a, F: Serialize> {
-    time: &'a str,
-    level: &'a str,
-    message: &'a str,
-    #[serde(flatten)]
-    fields: &'a F,
-}
-
-#[derive(Serialize)]
-struct Nothing {}

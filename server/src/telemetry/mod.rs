@@ -1,6 +1,7 @@
 //! What the server tells about itself: the audit trail, one log line a request, and metrics.
 
 pub(crate) mod audit;
+mod line;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod sink;
