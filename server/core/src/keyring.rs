@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 /// 32 random bytes from which every other key is derived (HKDF-SHA-256, RFC 5869).
@@ -126,29 +125,23 @@ impl KeySet {
     }
 }
 
-/// A key of HMAC-SHA-256, with its two inner blocks already hashed.
-pub(crate) struct MacKey(Hmac<Sha256>);
+/// A key of HMAC-SHA-256 (RFC 2104), with its two inner blocks already hashed.
+pub(crate) struct MacKey(hmac::Key);
 
 impl MacKey {
     fn new(key: &[u8; 32]) -> Self {
-        let mut block = [0; 64];
-        let (head, _) = block.split_at_mut(32);
-        head.copy_from_slice(key);
-        // A key shorter than a block is padded with zeros (RFC 2104 §2), so this is the same key without a failing case.
-        let mac = Hmac::new(&block.into());
-        block.zeroize();
-        Self(mac)
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
     pub(crate) fn mac(&self, message: &[u8]) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        mac.finalize().into_bytes().into()
+        let mut mac = [0; 32];
+        mac.copy_from_slice(hmac::sign(&self.0, message).as_ref());
+        mac
     }
 
     /// Compares in constant time.
     pub(crate) fn verify(&self, message: &[u8], tag: &[u8]) -> Option<MacMatches> {
-        bool::from(self.mac(message).ct_eq(tag)).then_some(MacMatches(()))
+        hmac::verify(&self.0, message, tag).ok().map(|()| MacMatches(()))
     }
 }
 
@@ -183,15 +176,21 @@ mod tests {
         }
     }
 
+    /// RFC 4231 §4.3, with a key as long as ours: HMAC pads a shorter one with zeros, so the MAC is the same.
     #[test]
-    fn mac_is_hmac_sha256_with_the_plain_key() {
-        let key = [0x0b; 32];
-        let expected: [u8; 32] = {
-            let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-            mac.update(b"Hi There");
-            mac.finalize().into_bytes().into()
-        };
-        assert_eq!(MacKey::new(&key).mac(b"Hi There"), expected);
+    fn mac_is_hmac_sha256() {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let expected = [
+            0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xc7,
+            0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43,
+        ];
+        let key = MacKey::new(&key);
+        assert_eq!(key.mac(b"what do ya want for nothing?"), expected);
+        assert!(key.verify(b"what do ya want for nothing?", &expected).is_some());
+        assert!(key.verify(b"what do ya want for nothing", &expected).is_none());
+        assert!(key.verify(b"what do ya want for nothing?", &expected[..31]).is_none());
+        assert!(key.verify(b"what do ya want for nothing?", &[]).is_none());
     }
 
     #[test]
