@@ -1,6 +1,6 @@
 //! The server's own log: one JSON object a line on standard error.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use holdfast_core::UnixTime;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::{sink::Sink, stamp::rfc3339};
 
 /// Where log lines go.
 pub(crate) struct Log {
-    sink: Sink,
+    sink: Arc<Sink>,
     requests: bool,
 }
 
@@ -19,7 +19,12 @@ impl Log {
     /// # Errors
     /// If the system has no thread to give.
     pub(crate) fn to_stderr(requests: bool) -> io::Result<Self> {
-        Ok(Self { sink: Sink::start("log", io::stderr())?, requests })
+        Ok(Self { sink: Arc::new(Sink::start("log", io::stderr())?), requests })
+    }
+
+    /// The same log, with or without lines for requests.
+    pub(crate) fn with_requests(&self, requests: bool) -> Self {
+        Self { sink: Arc::clone(&self.sink), requests }
     }
 
     /// Writes one line for a request.
@@ -77,6 +82,9 @@ pub(crate) struct RequestLine<'a> {
     pub peer: std::net::IpAddr,
     /// Its id, also in the audit trail.
     pub request_id: &'a str,
+    /// The trace that it is part of, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]

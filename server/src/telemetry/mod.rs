@@ -3,10 +3,16 @@
 pub(crate) mod audit;
 pub(crate) mod log;
 pub(crate) mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod sampling;
 mod sink;
+mod spans;
 mod stamp;
 
 pub(crate) use audit::{Audit, Event, EventName};
 pub(crate) use log::Log;
 pub(crate) use metrics::Metrics;
+pub(crate) use sampling::Sampling;
+pub(crate) use spans::{Finished, Spans};
 pub(crate) use stamp::{parse_rfc3339, rfc3339};
