@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, completions, dev, man};
+use super::{Exit, completions, dev, man, rotate_root_key};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ pub(super) enum Command {
     /// Development mode, which is what no command means: <https://localhost:8443> with a demo app, a CA of its own and an
     /// embedded store.
     Dev(dev::Arguments),
-    /// The server, until SIGTERM or SIGINT.
+    /// The server, until SIGTERM or SIGINT. SIGHUP makes it read the configuration again.
     Serve(ConfigFile),
     /// Every problem of a configuration, with file, line and key.
     ///
@@ -38,6 +38,10 @@ pub(super) enum Command {
     CheckConfig(ConfigFile),
     /// A fresh API token, and its line for the configuration.
     NewToken,
+    /// A new root key, beside the former ones, so that nobody is logged out.
+    ///
+    /// Writes the file of the root key anew, with the new key in its first line. The server takes it at SIGHUP.
+    RotateRootKey(rotate_root_key::Arguments),
     /// What a shell needs to complete the command line.
     ///
     /// For bash: holdfast completions bash > /etc/bash_completion.d/holdfast
@@ -157,6 +161,8 @@ mod tests {
             ("dev extra", "extra"),
             ("--frob", "--frob"),
             ("new-token --config x", "--config"),
+            ("rotate-root-key", "--config <FILE>"),
+            ("rotate-root-key --config x --forget-older-than soon", "--forget-older-than"),
             ("serve --config a --data b", "--data"),
             ("--data x serve --config a", "--data"),
             ("dev --config x", "--config"),

@@ -2,9 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
+use clap::Args;
 use zeroize::Zeroizing;
 
-use super::Exit;
+use super::{Exit, arguments::ConfigFile};
 use crate::{
     Clock, Config,
     random::random,
@@ -12,14 +13,20 @@ use crate::{
     secrets::replace_private,
 };
 
-/// Puts a new root key in force and keeps the former ones, so that nobody is logged out. `forget` drops those that were
-/// retired longer ago than that.
-pub(super) fn rotate_root_key(
-    file: &Path,
-    environment: Vec<(String, String)>,
-    forget: Option<Duration>,
-) -> Exit {
-    let config = match Config::load(file, environment) {
+/// The arguments of `holdfast rotate-root-key`.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Drop former keys that were retired longer ago, such as 24h. Nobody is logged out if it is longer than session.absolute.
+    #[arg(long, value_name = "SPAN", value_parser = holdfast_core::parse_duration)]
+    forget_older_than: Option<Duration>,
+}
+
+/// Puts a new root key in force and keeps the former ones, so that nobody is logged out.
+pub(super) fn rotate_root_key(arguments: &Arguments, environment: Vec<(String, String)>) -> Exit {
+    let forget = arguments.forget_older_than;
+    let config = match Config::load(&arguments.config.file, environment) {
         Ok(config) => config,
         Err(problems) => return Exit::usage(format!("the configuration has problems\n{problems}")),
     };

@@ -133,7 +133,9 @@ impl Collector {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}/v1/traces", listener.local_addr()?);
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/traces", post(take))).await });
+        tokio::spawn(
+            async move { axum::serve(listener, Router::new().route("/v1/traces", post(take))).await },
+        );
         Ok(Self { address, taken })
     }
 
@@ -147,7 +149,10 @@ impl Collector {
 
 fn attribute<'a>(span: &'a Value, key: &str) -> Option<&'a Value> {
     let attributes = span.get("attributes")?.as_array()?;
-    attributes.iter().find(|attribute| attribute.get("key").is_some_and(|name| name == key))?.pointer("/value")
+    attributes
+        .iter()
+        .find(|attribute| attribute.get("key").is_some_and(|name| name == key))?
+        .pointer("/value")
 }
 
 #[tokio::test]
@@ -161,7 +166,11 @@ async fn a_collector_is_told_of_the_requests_that_are_recorded() -> Result<()> {
     let unsampled = ask(&server, &[&PARENT.replace("-01", "-00")]).await?;
     assert!(unsampled.header("traceparent").is_some_and(|told| told.ends_with("-00")), "the caller decides");
     server.public(Method::GET, "/_holdfast/session?secret=1").send().await?;
-    server.public(Method::GET, "/nothing/of/ours").header("traceparent", &PARENT.replace("-01", "-00")).send().await?;
+    server
+        .public(Method::GET, "/nothing/of/ours")
+        .header("traceparent", &PARENT.replace("-01", "-00"))
+        .send()
+        .await?;
     server.stop().await;
 
     let spans = collector.spans();
@@ -175,19 +184,30 @@ async fn a_collector_is_told_of_the_requests_that_are_recorded() -> Result<()> {
     assert!(told.contains(verify.get("spanId").and_then(Value::as_str).context("no id")?));
     assert_eq!(attribute(verify, "http.response.status_code"), Some(&json!({ "intValue": "401" })));
     assert_eq!(attribute(verify, "holdfast.code"), Some(&json!({ "stringValue": "no_credential" })));
-    assert_eq!(attribute(session, "url.path"), Some(&json!({ "stringValue": "/_holdfast/session" })), "no query");
+    assert_eq!(
+        attribute(session, "url.path"),
+        Some(&json!({ "stringValue": "/_holdfast/session" })),
+        "no query"
+    );
     assert_eq!(session.get("parentSpanId"), Some(&json!("")), "a trace that begins here");
-    let time = |key: &str| verify.get(key).and_then(Value::as_str).and_then(|nanos| nanos.parse::<u64>().ok());
-    let (began, ended) = (time("startTimeUnixNano").context("start")?, time("endTimeUnixNano").context("end")?);
+    let time =
+        |key: &str| verify.get(key).and_then(Value::as_str).and_then(|nanos| nanos.parse::<u64>().ok());
+    let (began, ended) =
+        (time("startTimeUnixNano").context("start")?, time("endTimeUnixNano").context("end")?);
     assert!(began == server.now() * 1_000_000_000 && ended > began && ended < began + 60_000_000_000);
-    assert_eq!(server.audit().named("session.denied").first().and_then(|event| event.get("trace_id")), Some(&json!(TRACE)));
+    assert_eq!(
+        server.audit().named("session.denied").first().and_then(|event| event.get("trace_id")),
+        Some(&json!(TRACE))
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn one_in_so_many_is_recorded_whatever_strangers_say() -> Result<()> {
     let collector = Collector::start().await?;
-    let settings = Settings::default().set("telemetry.otlp_endpoint", &collector.address).set("telemetry.sample", "1000000");
+    let settings = Settings::default()
+        .set("telemetry.otlp_endpoint", &collector.address)
+        .set("telemetry.sample", "1000000");
     let mut server = Server::with(settings).await?;
     for _ in 0..50 {
         server.public(Method::GET, "/_holdfast/session").header("traceparent", PARENT).send().await?;
