@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use holdfast_core::UnixTime;
@@ -16,14 +16,14 @@ pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    System,
+    System { since: Instant },
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
     /// The clock of the system.
-    pub const fn system() -> Self {
-        Self(Kind::System)
+    pub fn system() -> Self {
+        Self(Kind::System { since: Instant::now() })
     }
 
     /// A clock that stands at `start` until it is moved.
@@ -38,12 +38,20 @@ impl Clock {
                 clippy::disallowed_methods,
                 reason = "this is the clock that everybody else is told to ask"
             )]
-            Kind::System => {
+            Kind::System { .. } => {
                 let since_epoch =
                     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 UnixTime::EPOCH.after(since_epoch)
             }
             Kind::Manual(millis) => UnixTime::from_millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// How long the clock has run. Unlike [`Clock::now`] it never goes back, also when somebody sets the system's clock.
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Kind::System { since } => since.elapsed(),
+            Kind::Manual(millis) => Duration::from_millis(millis.load(Ordering::SeqCst)),
         }
     }
 

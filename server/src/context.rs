@@ -1,11 +1,15 @@
 //! What is known of every request before anybody looks at it.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use holdfast_core::UnixTime;
+use holdfast_core::{
+    UnixTime,
+    trace::{SpanId, TraceId, TraceParent},
+};
 
 /// A request's circumstances.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +22,33 @@ pub(crate) struct Context {
     pub(crate) client_ip: IpAddr,
     /// Its name in log and audit.
     pub(crate) request_id: RequestId,
+    /// The trace that it is part of, if it is.
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Context {
+    pub(crate) fn trace_id(&self) -> Option<TraceId> {
+        self.trace.map(|trace| trace.trace_id)
+    }
+}
+
+/// Our part of a trace (W3C Trace Context).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    pub(crate) trace_id: TraceId,
+    /// Of the span that this request is.
+    pub(crate) span_id: SpanId,
+    /// Of the span that it came from.
+    pub(crate) parent: Option<SpanId>,
+    /// Whether it is recorded.
+    pub(crate) sampled: bool,
+}
+
+impl Trace {
+    /// What whoever goes on with it is told.
+    pub(crate) const fn parent_of_others(&self) -> TraceParent {
+        TraceParent { trace_id: self.trace_id, parent_id: self.span_id, sampled: self.sampled }
+    }
 }
 
 /// A request's name: unique in this process and, by its random beginning, elsewhere too.
@@ -35,11 +66,33 @@ impl RequestId {
 pub(crate) struct RequestIds {
     boot: u32,
     next: AtomicU64,
+    traced: AtomicU64,
+    hasher: RandomState,
 }
 
 impl RequestIds {
-    pub(crate) const fn new(boot: [u8; 4]) -> Self {
-        Self { boot: u32::from_be_bytes(boot), next: AtomicU64::new(0) }
+    pub(crate) fn new(boot: [u8; 4]) -> Self {
+        Self {
+            boot: u32::from_be_bytes(boot),
+            next: AtomicU64::new(0),
+            traced: AtomicU64::new(0),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// An id for a span. Nobody must guess it, and two must not be the same; more is not asked of it.
+    pub(crate) fn span_id(&self) -> SpanId {
+        let number = self.traced.fetch_add(1, Ordering::Relaxed);
+        SpanId::from_bytes(self.hasher.hash_one((self.boot, number)).max(1).to_be_bytes())
+    }
+
+    /// An id for a trace that begins here.
+    pub(crate) fn trace_id(&self) -> TraceId {
+        let mut bytes = [0; 16];
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(self.span_id().as_bytes());
+        tail.copy_from_slice(self.span_id().as_bytes());
+        TraceId::from_bytes(bytes)
     }
 
     pub(crate) fn next(&self) -> RequestId {

@@ -7,6 +7,8 @@ use holdfast_store::Unavailable;
 /// Something this server needs is not there right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
+    /// More is asked about one session than `limits.session_rate` lets through.
+    Busy,
     /// The operating system gives no randomness.
     Randomness,
     /// A record kept changing under our hands; the client may try again.
@@ -21,6 +23,7 @@ impl Trouble {
     /// The stable code.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
+            Self::Busy => "rate_limited",
             Self::Contention => "contention",
             Self::Issuer => "issuer_unavailable",
             Self::Randomness => "randomness_unavailable",
@@ -38,6 +41,7 @@ impl From<Unavailable> for Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Busy => "there were more requests for this session than limits.session_rate lets through; slow down, and try again",
             Self::Contention => "the session kept changing while the request was served; try again",
             Self::Issuer => "the issuer of this access token does not tell its keys; try again",
             Self::Randomness => "the operating system gives no randomness; the operator has to look",

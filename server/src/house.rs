@@ -17,10 +17,11 @@ use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    limits::{Limits, Load},
     oauth::OAuth,
     sessions::Turns,
     signing::SigningKeys,
-    telemetry::{Audit, Event, EventName, Log, Metrics},
+    telemetry::{Audit, Event, EventName, Log, Metrics, Sampling, Spans},
     token::TokenHash,
 };
 
@@ -38,12 +39,16 @@ pub(crate) struct Holdfast {
     pub(crate) gateways: Option<Gateways>,
     pub(crate) public_tls: bool,
     pub(crate) keyring: Keyring,
-    pub(crate) assertions: Assertions,
-    pub(crate) store: Store,
-    pub(crate) turns: Turns,
-    pub(crate) clock: Clock,
+    pub(crate) assertions: Arc<Assertions>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) sampling: Sampling,
+    pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
     pub(crate) log: Arc<Log>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) clock: Clock,
+    pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -89,6 +94,15 @@ impl Holdfast {
         self.apps.iter().find_map(|app| Some((app, app.origin.path_of(address)?)))
     }
 
+    /// Whether what comes from this address is limited by it. A gateway speaks for many clients; and where TLS ends at a
+    /// proxy that is not named as one, every address is the proxy's.
+    pub(crate) fn limits_by_address(&self, address: IpAddr) -> bool {
+        match &self.gateways {
+            Some(gateways) => !gateways.trusts(address),
+            None => self.public_tls,
+        }
+    }
+
     /// How a session stands now.
     pub(crate) fn standing(&self, session: &Session, activity: Activity, now: UnixTime) -> Standing {
         session.standing(activity, &self.policy, now)
@@ -131,6 +145,7 @@ pub(crate) fn of_session<'a>(session: &'a Session, context: &'a Context, about: 
         session: Some(record.id),
         binding: Some(session.level().as_str()),
         request_id: Some(context.request_id.as_str()),
+        trace_id: context.trace_id(),
         ..about
     }
 }

@@ -18,7 +18,9 @@ use reqwest::redirect;
 
 use crate::{
     config::{IssuerConfig, KeySource},
+    context::{Context, Trace},
     error::Trouble,
+    extract::trace::TRACEPARENT,
     telemetry::{Log, Metrics},
 };
 
@@ -27,13 +29,7 @@ pub(crate) struct Issuers(Vec<Arc<Issuer>>);
 
 /// An issuer that the operator trusts.
 pub(crate) struct Issuer {
-    pub(crate) name: String,
-    /// What `aud` of its tokens must hold; the names of the app that is asked if there are none.
-    pub(crate) audiences: Vec<String>,
-    /// Where its tokens are good; at every app if there are none.
-    apps: Vec<String>,
-    algorithms: Vec<Algorithm>,
-    source: KeySource,
+    config: IssuerConfig,
     /// Only where keys are at an address: a machine without root certificates needs none otherwise.
     client: Option<reqwest::Client>,
     keys: RwLock<Option<Arc<Vec<Object>>>>,
@@ -53,20 +49,32 @@ struct Attempts {
 impl Issuers {
     /// The issuers of the configuration. Keys in files are read now; those at addresses when the first token comes.
     ///
+    /// An issuer at an address that `former` has with the same words stays as it is: its keys are known, and it may be
+    /// down just now. A file is read anew.
+    ///
     /// # Errors
     /// A sentence, if a file is no key set.
     pub(crate) fn new(
         configured: Vec<IssuerConfig>,
+        former: Option<&Self>,
         log: &Arc<Log>,
         metrics: &Arc<Metrics>,
         now: UnixTime,
     ) -> Result<Self, String> {
-        let issuer = |config| Issuer::new(config, log, metrics, now).map(Arc::new);
+        let issuer = |config: IssuerConfig| {
+            let known = former.and_then(|former| former.named(&config.issuer));
+            match known
+                .filter(|known| known.config == config && matches!(config.source, KeySource::Address(_)))
+            {
+                Some(known) => Ok(Arc::clone(known)),
+                None => Issuer::new(config, log, metrics, now).map(Arc::new),
+            }
+        };
         configured.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Issuer>> {
-        self.0.iter().find(|issuer| issuer.name == name)
+        self.0.iter().find(|issuer| issuer.name() == name)
     }
 }
 
@@ -77,21 +85,17 @@ impl Issuer {
         metrics: &Arc<Metrics>,
         now: UnixTime,
     ) -> Result<Self, String> {
-        let IssuerConfig { issuer, audiences, apps, algorithms, source } = config;
-        let (keys, client, asked_at) = match &source {
+        let (keys, client, asked_at) = match &config.source {
             KeySource::File(path) => {
+                let name = &config.issuer;
                 let keys =
-                    read_file(path).map_err(|what| format!("issuers: jwks_file of {issuer:?}: {what}"))?;
+                    read_file(path).map_err(|what| format!("issuers: jwks_file of {name:?}: {what}"))?;
                 (Some(Arc::new(keys)), None, now.as_millis())
             }
             KeySource::Address(_) => (None, Some(client()?), 0),
         };
         Ok(Self {
-            name: issuer,
-            audiences,
-            apps,
-            algorithms,
-            source,
+            config,
             client,
             keys: RwLock::new(keys),
             attempts: tokio::sync::Mutex::new(Attempts { failing: false }),
@@ -101,9 +105,19 @@ impl Issuer {
         })
     }
 
+    /// What `iss` of its tokens is.
+    pub(crate) fn name(&self) -> &str {
+        &self.config.issuer
+    }
+
+    /// What `aud` of its tokens must hold; the names of the app that is asked if there are none.
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.config.audiences
+    }
+
     /// Whether tokens of this issuer are good at an app at all.
     pub(crate) fn serves(&self, app: &str) -> bool {
-        self.apps.is_empty() || self.apps.iter().any(|name| name == app)
+        self.config.apps.is_empty() || self.config.apps.iter().any(|name| name == app)
     }
 
     /// The key that a token says it was signed with. `None` if the issuer has published no such key.
@@ -114,9 +128,10 @@ impl Issuer {
         self: &Arc<Self>,
         key_id: Option<&str>,
         algorithm: Algorithm,
-        now: UnixTime,
+        context: &Context,
     ) -> Result<Option<PublicKey>, Trouble> {
-        if !self.algorithms.contains(&algorithm) {
+        let now = context.now;
+        if !self.config.algorithms.contains(&algorithm) {
             return Ok(None);
         }
         let known = self.find(key_id, algorithm);
@@ -124,7 +139,7 @@ impl Issuer {
         let wanted = if known.is_some() { REFRESH } else { BETWEEN_ATTEMPTS };
         if since_asked >= wanted {
             // In a task of its own: whoever sent the token may hang up, and must not decide thereby what is known.
-            let _ = tokio::spawn(Arc::clone(self).ask(now, since_asked)).await;
+            let _ = tokio::spawn(Arc::clone(self).ask(now, since_asked, context.trace)).await;
         } else if known.is_some() {
             return Ok(known);
         } else {
@@ -140,24 +155,24 @@ impl Issuer {
     }
 
     /// Asks for the keys, unless somebody else has done so since it was found to be time.
-    async fn ask(self: Arc<Self>, now: UnixTime, since_asked: Duration) {
+    async fn ask(self: Arc<Self>, now: UnixTime, since_asked: Duration, trace: Option<Trace>) {
         let mut attempts = self.attempts.lock().await;
         if now.since(UnixTime::from_millis(self.asked_at.load(Ordering::Acquire))) < since_asked {
             return;
         }
         self.asked_at.store(now.as_millis(), Ordering::Release);
-        let outcome = self.load().await;
+        let outcome = self.load(trace).await;
         self.metrics.jwks(outcome.is_ok());
         match outcome {
             Ok(keys) => {
                 *self.keys.write() = Some(Arc::new(keys));
                 if std::mem::take(&mut attempts.failing) {
-                    self.log.info(now, &format!("the keys of {} are there again", self.name));
+                    self.log.info(now, &format!("the keys of {} are there again", self.name()));
                 }
             }
             Err(what) => {
                 if !std::mem::replace(&mut attempts.failing, true) {
-                    let name = &self.name;
+                    let name = self.name();
                     let says = format!("the keys of {name} cannot be had: {what}; the last ones serve on");
                     self.log.warn(now, &says);
                 }
@@ -165,17 +180,21 @@ impl Issuer {
         }
     }
 
-    async fn load(&self) -> Result<Vec<Object>, String> {
-        match &self.source {
+    async fn load(&self, trace: Option<Trace>) -> Result<Vec<Object>, String> {
+        match &self.config.source {
             KeySource::File(path) => read_file(path),
-            KeySource::Address(address) => read_key_set(&self.fetch(address).await?),
+            KeySource::Address(address) => read_key_set(&self.fetch(address, trace).await?),
         }
     }
 
-    async fn fetch(&self, address: &str) -> Result<Vec<u8>, String> {
+    async fn fetch(&self, address: &str, trace: Option<Trace>) -> Result<Vec<u8>, String> {
         let client = self.client.as_ref().ok_or("there is no HTTP client")?;
         let accept = "application/json, application/jwk-set+json";
-        let request = client.get(address).header(http::header::ACCEPT, accept);
+        let mut request = client.get(address).header(http::header::ACCEPT, accept);
+        // Without `tracestate`: what the operator's own vendors write there is none of the issuer's business.
+        if let Some(trace) = trace {
+            request = request.header(TRACEPARENT, trace.parent_of_others().to_string());
+        }
         let mut response = request.send().await.map_err(|error| describe(&error))?;
         if response.status() != http::StatusCode::OK {
             return Err(format!("it answers {}", response.status().as_u16()));
@@ -191,14 +210,15 @@ impl Issuer {
     }
 }
 
-fn client() -> Result<reqwest::Client, String> {
+/// A client that asks other servers: for a moment, and without following redirects.
+pub(crate) fn client() -> Result<reqwest::Client, String> {
     // The client asks for the provider of the process, and there is only this one; a second call changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .timeout(PATIENCE)
         .build()
-        .map_err(|error| format!("issuers: no HTTP client: {error}"))
+        .map_err(|error| format!("there is no HTTP client: {error}"))
 }
 
 /// The key of that name, or the only one that fits if the token names none.
@@ -229,7 +249,7 @@ fn read_key_set(bytes: &[u8]) -> Result<Vec<Object>, String> {
 }
 
 /// The error without the address, which an operator knows and a log need not repeat.
-fn describe(error: &reqwest::Error) -> String {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         "it does not answer in time".to_owned()
     } else if error.is_connect() {

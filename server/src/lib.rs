@@ -3,6 +3,7 @@
 //! The rules are in `holdfast-core`, the memory in `holdfast-store`; this crate is the thin porch that faces the street:
 //! configuration, listeners, routes, telemetry. Begin with `router.rs`, which lists everything it does for strangers.
 
+mod assemble;
 mod assertion;
 mod cache;
 mod checks;
@@ -16,10 +17,14 @@ mod error;
 mod extract;
 mod house;
 mod issuers;
+mod limits;
 mod listen;
+mod live;
 mod oauth;
 mod random;
+mod reload;
 mod respond;
+mod root_keys;
 mod router;
 mod routes;
 mod secrets;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::{Config, StoreConfig},
     random::random,
+    root_keys::RootKeys,
     token::hex,
 };
 
@@ -45,11 +46,18 @@ impl Secrets {
     /// As [`Secrets::load`].
     pub(crate) fn read(config: &Config) -> Result<Self, String> {
         let mut warnings = Vec::new();
-        let root_key = read_root_key("secrets.root_key_file", &config.secrets.root_key_file, &mut warnings)?;
-        let previous = config.secrets.previous_root_key_files.iter();
-        let previous_root_keys = previous
-            .map(|file| read_root_key("secrets.previous_root_key_files", file, &mut warnings))
-            .collect::<Result<_, _>>()?;
+        let file = &config.secrets.root_key_file;
+        let (root_key, mut previous_root_keys) =
+            read_root_keys("secrets.root_key_file", file, &mut warnings)?.into_keys();
+        for file in &config.secrets.previous_root_key_files {
+            let (first, others) =
+                read_root_keys("secrets.previous_root_key_files", file, &mut warnings)?.into_keys();
+            previous_root_keys.push(first);
+            previous_root_keys.extend(others);
+        }
+        if config.gateways.is_none() && config.public.tls.is_none() {
+            warnings.push(NO_ADDRESSES.to_owned());
+        }
         let gateway = match &config.gateways {
             None => None,
             Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, &mut warnings)?),
@@ -58,11 +66,9 @@ impl Secrets {
     }
 }
 
-fn read_root_key(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<RootKey, String> {
+fn read_root_keys(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<RootKeys, String> {
     let text = read_private(key, file, warnings)?;
-    RootKey::from_hex(&text).ok_or_else(|| {
-        format!("{key}: {} does not hold 64 hex digits; make it with: openssl rand -hex 32", file.display())
-    })
+    RootKeys::parse(&text).map_err(|what| format!("{key}: {} {what}", file.display()))
 }
 
 fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
@@ -105,4 +111,33 @@ pub(crate) fn write_private(file: &Path, text: &str) -> io::Result<()> {
     out.sync_all()
 }
 
+/// Puts a text in the place of what a secret file holds. Whoever reads the file finds the one or the other, whole; owner and
+/// mode stay those of the file.
+///
+/// # Errors
+/// If the folder cannot be written, or somebody else is doing the same. The file is then as it was.
+pub(crate) fn replace_private(file: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    // Where the name is a link, what it leads to is replaced.
+    let file = fs::canonicalize(file)?;
+    let was = fs::metadata(&file)?;
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let next = file.with_file_name(name);
+    write_private(&next, text)?;
+    let is_now = fs::metadata(&next)?;
+    let own = (is_now.uid(), is_now.gid()) != (was.uid(), was.gid());
+    let moved = (if own { chown(&next, Some(was.uid()), Some(was.gid())) } else { Ok(()) })
+        .and_then(|()| fs::rename(&next, &file));
+    if moved.is_err() {
+        let _ = fs::remove_file(&next);
+        return moved;
+    }
+    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
 const SHORT_SECRET: usize = 16;
+
+/// Nothing is wrong with it, but an operator should know what does not hold.
+const NO_ADDRESSES: &str = "public.tls is off and no proxy is named in [gateways] trusted: every client has the proxy's \
+                            address, so limits.address_rate and limits.connections_per_address do not apply";

@@ -3,26 +3,24 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use holdfast_core::{Keyring, UnixTime, dpop::Boot};
+use holdfast_core::UnixTime;
 use holdfast_store::{Backend, OpenReport, Store};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Clock,
-    assertion::Assertions,
-    config::{AppConfig, Config, StoreConfig},
+    assemble::{self, Files},
+    config::{Config, Problems, StoreConfig},
     context::RequestIds,
-    house::{App, Gateways, Holdfast},
-    issuers::Issuers,
-    listen::{Listener, Service, Shutdown, acceptor},
-    oauth::{AccessTokens, Clients, OAuth},
+    house::Holdfast,
+    listen::{Listener, Service, Shutdown},
+    live::Live,
     random::random,
+    reload::reload,
     router,
     secrets::Secrets,
-    sessions::Turns,
-    signing::SigningKeys,
     sweeper::{READABLE, sweep_forever},
-    telemetry::{Audit, Event, EventName, Log, Metrics},
+    telemetry::{Event, EventName},
 };
 
 /// Starts a server. When this returns, both listeners take requests.
@@ -37,55 +35,70 @@ pub async fn serve(config: Config, clock: Clock) -> Result<Running, StartError> 
 pub(crate) async fn serve_with(
     config: Config,
     clock: Clock,
-    public_router: impl FnOnce(Arc<Holdfast>) -> Router,
+    public_router: impl Fn(Arc<Holdfast>) -> Router + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
-    let mut secrets = Secrets::load(&config).map_err(StartError::Configuration)?;
-    let tls = config.public.tls.as_ref().map(acceptor).transpose().map_err(StartError::Configuration)?;
+    let files = Files::read(&config, Secrets::load);
+    let Files { mut secrets, tls } =
+        files.map_err(|problems| StartError::Configuration(problems.join("\n")))?;
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
     let internal_socket = bind("internal.listen", config.internal).await?;
     let opened = open_store(&config, clock.now()).await?;
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = Arc::new(build(config, secrets, opened.store, clock)?);
-    warnings.iter().for_each(|warning| house.log.warn(house.clock.now(), warning));
-    house.record(
-        house.clock.now(),
-        &Event {
-            event: Some(EventName::ConfigLoaded),
-            detail: Some(env!("CARGO_PKG_VERSION")),
-            ..Event::default()
-        },
-    );
-    for detail in opened.notes {
-        house.log.error(house.clock.now(), &detail);
-        let event = Event { event: Some(EventName::StoreDamaged), detail: Some(&detail), ..Event::default() };
-        house.record(house.clock.now(), &event);
-    }
+    let house = assemble::first(config.clone(), secrets, opened.store, clock)?;
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
+    tell_of_start(&house, &warnings, &opened.notes);
+    let pulse = Arc::clone(&house.load.pulse);
+    let live = Arc::new(Live::new(house, tls, config, Box::new(public_router)));
     let ids = Arc::new(RequestIds::new(boot));
-    let public = Service::public(Arc::clone(&house), public_router(Arc::clone(&house)), Arc::clone(&ids));
-    let internal =
-        Service::internal(Arc::clone(&house), router::internal(Arc::clone(&house)), Arc::clone(&ids));
-    let public = Listener::new(public_socket, tls, public);
-    let internal = Listener::new(internal_socket, None, internal);
+    let public = Service::public(Arc::clone(&live), Arc::clone(&ids));
+    let internal = Service::internal(Arc::clone(&live), Arc::clone(&ids));
+    let public = Listener::new(public_socket, Arc::clone(&live), public, true);
+    let internal = Listener::new(internal_socket, Arc::clone(&live), internal, false);
     let address =
         |listener: &Listener| listener.address().map_err(|error| StartError::Failure(error.to_string()));
     let (public_addr, internal_addr) = (address(&public)?, address(&internal)?);
     let shutdown = Shutdown::new();
     let listeners = vec![public.spawn(&shutdown), internal.spawn(&shutdown)];
-    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&house), ids));
+    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), ids));
+    let pulse = tokio::spawn(async move { pulse.beat_forever().await });
+    let house = &live.now().house;
     house.log.info(house.clock.now(), &format!("listening: public {public_addr}, internal {internal_addr}"));
-    Ok(Running { house, public_addr, internal_addr, shutdown, listeners, sweeper })
+    Ok(Running {
+        live,
+        public_addr,
+        internal_addr,
+        shutdown,
+        listeners,
+        helpers: [sweeper, pulse],
+        reloading: tokio::sync::Mutex::new(()),
+    })
+}
+
+/// Tells of the configuration, of what should be mended in it, and of a store that was not as it should be.
+fn tell_of_start(house: &Holdfast, warnings: &[String], notes: &[String]) {
+    let now = house.clock.now();
+    warnings.iter().for_each(|warning| house.log.warn(now, warning));
+    house.metrics.loaded(now);
+    let detail = Some(env!("CARGO_PKG_VERSION"));
+    house.record(now, &Event { event: Some(EventName::ConfigLoaded), detail, ..Event::default() });
+    for detail in notes {
+        house.log.error(now, detail);
+        let event = Event { event: Some(EventName::StoreDamaged), detail: Some(detail), ..Event::default() };
+        house.record(now, &event);
+    }
 }
 
 /// A server that takes requests.
 pub struct Running {
-    house: Arc<Holdfast>,
+    live: Arc<Live>,
     public_addr: SocketAddr,
     internal_addr: SocketAddr,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
-    sweeper: JoinHandle<()>,
+    helpers: [JoinHandle<()>; 2],
+    /// One at a time.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Running {
@@ -99,19 +112,34 @@ impl Running {
         self.internal_addr
     }
 
+    /// Loads the configuration anew: `read` reads it. No connection is closed and no request is lost; what has begun is
+    /// finished by the configuration it began with. What was rejected is told in the log and in the audit trail too.
+    ///
+    /// # Errors
+    /// The problems, a line each; the configuration before is then still in force.
+    pub async fn reload(
+        &self,
+        read: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
+    ) -> Result<(), String> {
+        let _turn = self.reloading.lock().await;
+        reload(&self.live, read).await
+    }
+
     /// Takes no more requests, finishes those that have begun, and writes everything down.
     pub async fn stop(self) {
         self.shutdown.begin();
         for listener in self.listeners {
             let _ = listener.await;
         }
-        self.sweeper.abort();
-        if let Err(unavailable) = self.house.store.close().await {
-            self.house.log.error(self.house.clock.now(), &unavailable.to_string());
+        self.helpers.iter().for_each(JoinHandle::abort);
+        let house = &self.live.now().house;
+        if let Err(unavailable) = house.store.close().await {
+            house.log.error(house.clock.now(), &unavailable.to_string());
         }
-        self.house.log.info(self.house.clock.now(), "stopped");
-        self.house.audit.close();
-        self.house.log.close();
+        house.spans.close().await;
+        house.log.info(house.clock.now(), "stopped");
+        house.audit.close();
+        house.log.close();
     }
 }
 
@@ -186,63 +214,5 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, StartError>
             error.to_string()
         };
         StartError::Failure(format!("{key}: cannot listen at {address}: {what}"))
-    })
-}
-
-fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result<Holdfast, StartError> {
-    let audit = match &config.audit {
-        None => Audit::none(),
-        Some(file) => Audit::to_file(file).map_err(|error| {
-            StartError::Configuration(format!("audit.file: {} cannot be written: {error}", file.display()))
-        })?,
-    };
-    let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
-    let (log, metrics) = (Arc::new(log), Arc::new(Metrics::new()));
-    let keyring = Keyring::new(&secrets.root_key, &secrets.previous_root_keys);
-    let signing = SigningKeys::new(&secrets.root_key, &secrets.previous_root_keys, clock.now())
-        .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
-    let signing = Arc::new(signing);
-    let app = |app: AppConfig| {
-        let AppConfig { name, origin, token, audiences } = app;
-        Arc::new(App { name: name.into(), origin, token, audiences })
-    };
-    let apps: Vec<_> = config.apps.into_iter().map(app).collect();
-    let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
-    let oauth = OAuth {
-        clients: Clients::new(config.clients, &apps),
-        tokens: AccessTokens::new(Arc::clone(&signing)),
-        issuers: Issuers::new(config.issuers, &log, &metrics, clock.now())
-            .map_err(StartError::Configuration)?,
-        algs: algs.join(" "),
-        dpop: config.dpop,
-        access_token: config.access_token,
-        boot: Boot { id: boot, at: clock.now() },
-        is_first_run: store.count() == 0,
-    };
-    Ok(Holdfast {
-        apps,
-        operators: config.operators,
-        policy: config.session,
-        hint_name: config.cookie_name.hint(),
-        cookie_name: config.cookie_name,
-        clear_site_data: config.clear_site_data,
-        algorithms: config.algorithms,
-        gateways: config.gateways.zip(secrets.gateway).map(|(gateways, secret)| Gateways {
-            trusted: gateways.trusted,
-            secret,
-            assertion: gateways.assertion,
-        }),
-        public_tls: config.public.tls.is_some(),
-        keyring,
-        assertions: Assertions::new(Arc::clone(&signing)),
-        signing,
-        oauth,
-        store,
-        turns: Turns::new(),
-        clock,
-        audit,
-        log,
-        metrics,
     })
 }

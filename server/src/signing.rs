@@ -54,6 +54,11 @@ impl SigningKeys {
         Ok(Self { current, previous, period })
     }
 
+    /// Whether these keys are those of the same root keys, in the same order.
+    pub(crate) fn publish_the_same_as(&self, other: &Self, now: UnixTime) -> bool {
+        matches!((self.at(now), other.at(now)), (Ok(one), Ok(two)) if one.jwks == two.jwks)
+    }
+
     /// The keys in force at `now`.
     pub(crate) fn at(&self, now: UnixTime) -> Result<Arc<Period>, Trouble> {
         let mut period = self.period.lock();

@@ -8,15 +8,16 @@ use holdfast_store::{Backend, Found, Sweep};
 use crate::{
     context::{Context, RequestIds},
     house::Holdfast,
+    live::Live,
     sessions::record_end,
 };
 
 /// Sweeps in small batches until the task is dropped.
-pub(crate) async fn sweep_forever(house: Arc<Holdfast>, ids: Arc<RequestIds>) {
+pub(crate) async fn sweep_forever(live: Arc<Live>, ids: Arc<RequestIds>) {
     let mut pause = tokio::time::interval(PAUSE);
     loop {
         pause.tick().await;
-        sweep_once(&house, &ids).await;
+        sweep_once(&live.now().house, &ids).await;
     }
 }
 
@@ -35,7 +36,8 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     let Ok(swept) = house.store.sweep(now, BATCH, &judge).await else { return };
     for session in swept.ended {
         let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-        let context = Context { now, peer: unspecified, client_ip: unspecified, request_id: ids.next() };
+        let context =
+            Context { now, peer: unspecified, client_ip: unspecified, request_id: ids.next(), trace: None };
         record_end(house, &session, &context);
     }
 }

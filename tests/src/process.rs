@@ -52,6 +52,11 @@ impl HoldfastProcess {
         self.group.finish()
     }
 
+    /// Has the server read its configuration again.
+    pub fn hang_up(&self) -> Result<()> {
+        self.group.signal(Signal::HUP)
+    }
+
     /// Kills the server as a power cut would: `kill -9`.
     pub fn kill(self) -> Result<ExitStatus> {
         self.group.finish()

@@ -80,6 +80,17 @@ impl Server {
         }
     }
 
+    /// Loads other settings anew, while it runs.
+    ///
+    /// # Errors
+    /// What the server says of them; the settings before are then still in force.
+    pub async fn reload(&self, settings: Settings) -> Result<()> {
+        let running = self.running.as_ref().context("the server was stopped")?;
+        let folder = self.folder.path().to_owned();
+        let read = move || Config::parse(&settings.toml(), "holdfast.toml", &folder, settings.variables());
+        running.reload(read).await.map_err(anyhow::Error::msg)
+    }
+
     /// Lets so many seconds pass.
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));

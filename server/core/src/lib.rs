@@ -25,6 +25,7 @@ mod seal;
 pub mod secret;
 pub mod session;
 pub mod time;
+pub mod trace;
 mod verified;
 
 pub use duration::{DurationError, parse_duration};

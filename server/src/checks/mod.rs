@@ -358,6 +358,7 @@ fn report(
         client_ip: question.client_ip,
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
+        trace_id: context.trace_id(),
         ..Event::default()
     };
     let vouched = foreign.map(|token| format!("vouched for by {}", token.issuer));

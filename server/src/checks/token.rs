@@ -31,7 +31,7 @@ pub(super) async fn judge(
         Err(refused) => return Ok(Judged::refused(refused, None)),
     };
     let refused = |rejection| Refused { rejection, key: Some(*proof.thumbprint()) };
-    let recognised = match house.oauth.tokens.recognise(house, question.app, text, context.now).await? {
+    let recognised = match house.oauth.tokens.recognise(house, question.app, text, context).await? {
         Ok(recognised) => recognised,
         Err(rejection) => return Ok(Judged::refused(refused(rejection), None)),
     };

@@ -5,15 +5,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Exit, run::run};
+use clap::Args;
+
+use super::{Exit, serve::run};
 use crate::{
-    Clock, Config, Running, TokenHash, demo,
+    Clock, Config, Running, TokenHash,
+    config::Problems,
+    demo,
     demo::authority,
     random::random,
     secrets::write_private,
     serve::serve_with,
     token::{hex, new_token},
 };
+
+/// What `holdfast dev` can be told.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    /// Where development mode keeps its things: CA, certificate, tokens, root key, store and audit trail.
+    #[arg(long, value_name = "DIR", default_value = ".holdfast-dev")]
+    pub(super) data: PathBuf,
+}
 
 /// Prepares the folder, serves the demo app, and says what to open.
 pub(super) fn dev(data: &Path, environment: Vec<(String, String)>) -> Exit {
@@ -34,12 +46,15 @@ pub(super) fn dev(data: &Path, environment: Vec<(String, String)>) -> Exit {
         Err(problems) => return Exit::usage(format!("the environment has problems\n{problems}")),
     };
     let origin = config.apps.first().map_or_else(String::new, |app| app.origin.to_string());
-    run(serve_with(config, clock, demo::router), |running| {
+    run(serve_with(config, clock, demo::router), NEVER_AGAIN, |running| {
         let words = folder.hello(&origin, running);
         // If nobody reads, there is nobody to tell.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), words.as_bytes());
     })
 }
+
+/// There is no file that could be read again.
+const NEVER_AGAIN: Option<fn() -> Result<Config, Problems>> = None;
 
 /// The OAuth client of development mode.
 const CLIENT: &str = "demo-cli";

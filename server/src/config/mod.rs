@@ -1,9 +1,11 @@
 //! The configuration: parsed once into values that need no more checking.
 
+mod limits;
 mod oauth;
 mod problem;
 mod reader;
 mod source;
+mod telemetry;
 
 use std::{
     net::SocketAddr,
@@ -14,10 +16,12 @@ use std::{
 use holdfast_core::{Origin, dbsc::CookieName, dpop::DpopPolicy, jose::Algorithm, policy::SessionPolicy};
 use ipnet::IpNet;
 
+pub use limits::LimitsConfig;
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use problem::{Problem, Problems};
 use reader::Reader;
+pub use telemetry::TelemetryConfig;
 
 use crate::token::TokenHash;
 
@@ -50,6 +54,8 @@ pub struct Config {
     pub issuers: Vec<IssuerConfig>,
     /// Who may ask as a gateway; nobody if absent.
     pub gateways: Option<GatewayConfig>,
+    /// How much anybody may ask, and how slowly.
+    pub limits: LimitsConfig,
     /// Where sessions are kept.
     pub store: StoreConfig,
     /// Where the root key is, and former ones.
@@ -58,6 +64,8 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// Whether each request is logged.
     pub log_requests: bool,
+    /// Where traces go.
+    pub telemetry: TelemetryConfig,
 }
 
 /// The public listener.
@@ -185,10 +193,12 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let issuers = root.sections("issuers", oauth::read_issuer);
     oauth::refuse_misplaced_issuers(&mut root, &issuers, all_apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
+    let limits = limits::read_limits(root.section("limits"));
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
     let audit = read_audit(root.section("audit"));
     let log_requests = read_log(root.section("log"));
+    let telemetry = telemetry::read_telemetry(root.section("telemetry"));
     root.finish();
     Some(Config {
         public: public?,
@@ -210,10 +220,12 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
             Some(gateways) => Some(gateways?),
             None => None,
         },
+        limits,
         store: store?,
         secrets: secrets?,
         audit,
         log_requests,
+        telemetry,
     })
 }
 

@@ -118,7 +118,7 @@ pub(super) fn read_client(mut section: Reader<'_>) -> Option<WrittenClient> {
 }
 
 /// An issuer of access tokens beside this server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerConfig {
     /// Its name: `iss` of its tokens.
     pub issuer: String,
@@ -133,7 +133,7 @@ pub struct IssuerConfig {
 }
 
 /// Where the keys of an issuer are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// A JWK set in a file.
     File(PathBuf),

@@ -221,6 +221,13 @@ impl Value for usize {
     }
 }
 
+impl Value for u32 {
+    fn read(node: &Node, base: &Path) -> Result<Self, String> {
+        let number = usize::read(node, base)?;
+        Self::try_from(number).map_err(|_| format!("{number} does not fit: this is at most {}", Self::MAX))
+    }
+}
+
 impl<T: Value> Value for Vec<T> {
     fn read(node: &Node, base: &Path) -> Result<Self, String> {
         match node {

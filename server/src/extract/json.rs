@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn too_large() -> Problem {
-    let detail = "the body is larger than 64 KiB, or it broke off, or it did not come in ten seconds";
+    let detail = "the body is larger than 64 KiB, or it broke off, or it did not come in time";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 

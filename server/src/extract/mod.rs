@@ -8,6 +8,7 @@ pub(crate) mod fetch;
 pub(crate) mod gateway;
 mod json;
 mod permit;
+pub(crate) mod trace;
 
 pub(crate) use json::Json;
 pub(crate) use permit::{AppPermit, OperatorPermit, Permit};

@@ -1,26 +1,39 @@
 //! The accept loop and its connections.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+use std::{
+    error::Error,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
 };
+
+use hyper::{
+    rt::{Read, Write},
+    server::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{mpsc, watch},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::Service;
+use super::{
+    Service,
+    patient::Patient,
+    places::{Place, Places},
+    quiet::Quiet,
+    request::PeerService,
+};
+use crate::{config::LimitsConfig, limits::Limit, live::Live};
 
 /// A bound socket and how it is served.
 pub(crate) struct Listener {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
-    service: Service,
+    shared: Arc<Shared>,
 }
 
 /// Tells every listener to stop. Dropping it does so too.
@@ -42,8 +55,12 @@ impl Shutdown {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener, tls: Option<TlsAcceptor>, service: Service) -> Self {
-        Self { socket, tls, service }
+    /// The listener for the public or for the internal routes.
+    pub(crate) fn new(socket: TcpListener, live: Arc<Live>, service: Service, is_public: bool) -> Self {
+        Self {
+            socket,
+            shared: Arc::new(Shared { live, service, is_public, places: Arc::new(Places::default()) }),
+        }
     }
 
     /// The address it listens at.
@@ -57,72 +74,83 @@ impl Listener {
     }
 
     async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let connections = Arc::new(Connections {
-            tls: self.tls,
-            service: self.service,
-            http1: builder().http1_only(),
-            http2: builder().http2_only(),
-        });
+        // Each connection holds a sender; when there are none left, all connections are closed.
+        let (open, mut closed) = mpsc::channel::<()>(1);
         loop {
             // A server that is full must still hear that it shall stop.
             let accepted = tokio::select! {
-                accepted = accept(&self.socket, &places) => accepted,
+                accepted = self.accept() => accepted,
                 _ = stop.wait_for(|stopping| *stopping) => break,
             };
             match accepted {
-                Ok((stream, peer, place)) => {
-                    let connections = Arc::clone(&connections);
-                    let watcher = graceful.watcher();
+                Ok((stream, peer)) => {
+                    let Some(place) = self.shared.place_for(peer) else { continue };
+                    let (shared, stop, open) = (Arc::clone(&self.shared), stop.clone(), open.clone());
                     tokio::spawn(async move {
-                        connections.serve(stream, peer, watcher).await;
-                        drop(place);
+                        shared.serve(stream, peer, stop).await;
+                        drop((place, open));
                     });
                 }
                 // Out of file descriptors, or the client is gone already: others may have better luck in a moment.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
-        drop(self.socket);
-        let _ = timeout(DRAIN, graceful.shutdown()).await;
+        drop((self.socket, open));
+        let _ = timeout(DRAIN, closed.recv()).await;
+    }
+
+    /// A connection, once there is a place for it.
+    async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr)> {
+        let Shared { live, places, .. } = &*self.shared;
+        let most = || live.now().house.limits.config.connections;
+        if !places.has_room(most()) {
+            live.now().house.metrics.limited(Limit::Connections);
+            places.room(most).await;
+        }
+        self.socket.accept().await
     }
 }
 
-/// A connection, once there is a place for it.
-async fn accept(
-    socket: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, peer) = socket.accept().await?;
-    Ok((stream, peer, place))
-}
-
-struct Connections {
-    tls: Option<TlsAcceptor>,
+struct Shared {
+    live: Arc<Live>,
     service: Service,
-    /// The version is settled before the first byte, by ALPN or by there being no TLS: a guess would wait for ever for a
-    /// client that says nothing.
-    http1: Builder<TokioExecutor>,
-    http2: Builder<TokioExecutor>,
+    is_public: bool,
+    places: Arc<Places>,
 }
 
-impl Connections {
-    async fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) {
+impl Shared {
+    /// A place for a connection; `None` if its address has enough of them. Gateways stand for many clients.
+    fn place_for(&self, peer: SocketAddr) -> Option<Place> {
+        let served = self.live.now();
+        let (house, limits) = (&served.house, &served.house.limits);
+        let is_counted = self.is_public && house.limits_by_address(peer.ip());
+        let prefix = is_counted.then(|| limits.prefixes.of(peer.ip()));
+        let place = Places::take(
+            &self.places,
+            prefix,
+            limits.config.connections_per_address,
+            (Arc::clone(&house.metrics), self.is_public),
+        );
+        if place.is_none() {
+            house.metrics.limited(Limit::ConnectionsPerAddress);
+        }
+        place
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
         let _ = stream.set_nodelay(true);
-        match &self.tls {
-            None => self.speak(&self.http1, stream, peer, watcher).await,
+        // A connection keeps the certificate and the patience that it began with. Its requests are served as of their time.
+        let served = self.live.now();
+        let limits = served.house.limits.config.clone();
+        let tls = served.tls.as_ref().filter(|_| self.is_public).map(Arc::clone);
+        drop(served);
+        match tls {
+            None => self.speak(false, stream, peer, &limits, stop).await,
             Some(tls) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
+                let accepting = TlsAcceptor::from(tls).accept(stream);
+                if let Ok(Ok(stream)) = timeout(HANDSHAKE, accepting).await {
                     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    let builder = if is_http2 { &self.http2 } else { &self.http1 };
-                    self.speak(builder, stream, peer, watcher).await;
+                    self.speak(is_http2, stream, peer, &limits, stop).await;
                 }
             }
         }
@@ -130,45 +158,118 @@ impl Connections {
 
     async fn speak(
         &self,
-        builder: &Builder<TokioExecutor>,
+        is_http2: bool,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
-        watcher: hyper_util::server::graceful::Watcher,
+        limits: &LimitsConfig,
+        stop: watch::Receiver<bool>,
     ) {
-        let service = self.service.for_peer(peer.ip().to_canonical());
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        // A client that breaks off, or speaks no HTTP, is its own affair.
-        let _ = watcher.watch(connection.into_owned()).await;
+        let quiet = is_http2.then(|| Arc::new(Quiet::new()));
+        let (peer, patience) = (peer.ip().to_canonical(), limits.body_timeout);
+        let service = self.service.for_peer(peer, patience, quiet.as_ref().map(Arc::clone));
+        let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+        match quiet {
+            None => {
+                let connection = http1(limits).serve_connection(stream, service);
+                self.until_its_end(connection, std::future::pending(), stop).await;
+            }
+            Some(quiet) => {
+                let connection = http2(limits).serve_connection(stream, service);
+                self.until_its_end(connection, quiet.for_longer_than(limits.idle_timeout), stop).await;
+            }
+        }
+    }
+
+    async fn until_its_end(
+        &self,
+        connection: impl Polite,
+        idle: impl Future<Output = ()>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut connection = pin!(connection);
+        let patience = tokio::select! {
+            ended = connection.as_mut() => return self.count(&ended),
+            () = idle => {
+                self.limited(Limit::IdleTimeout);
+                LAST_WORDS
+            }
+            _ = stop.wait_for(|stopping| *stopping) => DRAIN,
+        };
+        connection.as_mut().take_no_more();
+        if let Ok(ended) = timeout(patience, connection).await {
+            self.count(&ended);
+        }
+    }
+
+    /// Counts a connection that ended because its client was too slow. One that breaks off, or speaks no HTTP, is its own
+    /// affair.
+    fn count(&self, ended: &hyper::Result<()>) {
+        let Err(error) = ended else { return };
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        if cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut) {
+            self.limited(Limit::WriteTimeout);
+        } else if error.is_timeout() {
+            self.limited(Limit::HeaderTimeout);
+        }
+    }
+
+    fn limited(&self, limit: Limit) {
+        self.live.now().house.metrics.limited(limit);
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// A connection that can be asked to end.
+trait Polite: Future<Output = hyper::Result<()>> {
+    /// Finishes the requests that have begun, and takes no more.
+    fn take_no_more(self: Pin<&mut Self>);
+}
+
+impl<I: Read + Write + Unpin> Polite for http1::Connection<I, PeerService> {
+    fn take_no_more(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I: Read + Write + Unpin> Polite for http2::Connection<I, PeerService, TokioExecutor> {
+    fn take_no_more(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+// The version is settled before the first byte, by ALPN or by there being no TLS: a guess would wait for ever for a client
+// that says nothing.
+
+fn http1(limits: &LimitsConfig) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ)
-        .max_buf_size(MOST_HEADER_BYTES)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(MOST_HEADER_BYTES_U32)
-        .max_concurrent_streams(128)
-        .keep_alive_interval(HEADER_READ);
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(MOST_HEADER_BYTES);
     builder
 }
 
-/// Enough for every client of a large site behind one server, and few enough not to run out of memory.
-const MOST_CONNECTIONS: usize = 16_384;
-
-/// A slow client may take so long to send its headers, and a quiet one to send the next request.
-const HEADER_READ: Duration = Duration::from_secs(30);
+fn http2(limits: &LimitsConfig) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(MOST_HEADER_BYTES_U32)
+        .max_concurrent_streams(limits.streams)
+        .keep_alive_interval(KEEP_ALIVE);
+    builder
+}
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often an HTTP/2 client is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
 /// How long a stopping server waits for requests that have begun.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long a client that has asked nothing may take to say goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A proof of 64 KiB must still be read, to be refused with a reason.
 const MOST_HEADER_BYTES: usize = 128 * 1024;

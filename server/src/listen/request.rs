@@ -1,23 +1,35 @@
 //! Around every request: its context before, its log line, its metrics and its common headers after.
 
-use std::{convert::Infallible, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    Router,
     body::Body,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, StatusCode, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
+use super::{quiet::Quiet, timely::Timely};
 use crate::{
     context::{Context, RequestId, RequestIds},
     error::Trouble,
-    extract::gateway::public_client_ip,
+    extract::{
+        gateway::public_client_ip,
+        trace::{TRACEPARENT, trace_of},
+    },
     house::Holdfast,
-    respond::{Code, Problem},
-    telemetry::{Event, EventName, log::RequestLine},
+    limits::{Admission, Admitted, Limited},
+    live::{Live, Served},
+    respond::{Code, Problem, header_value},
+    telemetry::{Event, EventName, Finished, log::RequestLine},
 };
 
 /// What serves the requests of one listener.
@@ -25,25 +37,32 @@ use crate::{
 pub(crate) struct Service(Arc<Shared>);
 
 struct Shared {
-    house: Arc<Holdfast>,
-    router: Router,
+    live: Arc<Live>,
     name: &'static str,
     is_public: bool,
+    admission: Arc<Admission>,
     ids: Arc<RequestIds>,
 }
 
 impl Service {
-    pub(crate) fn public(house: Arc<Holdfast>, router: Router, ids: Arc<RequestIds>) -> Self {
-        Self(Arc::new(Shared { house, router, name: "public", is_public: true, ids }))
+    pub(crate) fn public(live: Arc<Live>, ids: Arc<RequestIds>) -> Self {
+        let admission = Arc::clone(&live.now().house.load.public);
+        Self(Arc::new(Shared { live, name: "public", is_public: true, admission, ids }))
     }
 
-    pub(crate) fn internal(house: Arc<Holdfast>, router: Router, ids: Arc<RequestIds>) -> Self {
-        Self(Arc::new(Shared { house, router, name: "internal", is_public: false, ids }))
+    pub(crate) fn internal(live: Arc<Live>, ids: Arc<RequestIds>) -> Self {
+        let admission = Arc::clone(&live.now().house.load.internal);
+        Self(Arc::new(Shared { live, name: "internal", is_public: false, admission, ids }))
     }
 
-    /// The service of one connection.
-    pub(super) fn for_peer(&self, peer: IpAddr) -> PeerService {
-        PeerService { shared: Arc::clone(&self.0), peer }
+    /// The service of one connection, whose bodies come in `patience`.
+    pub(super) fn for_peer(
+        &self,
+        peer: IpAddr,
+        patience: Duration,
+        quiet: Option<Arc<Quiet>>,
+    ) -> PeerService {
+        PeerService { shared: Arc::clone(&self.0), peer, patience, quiet }
     }
 }
 
@@ -52,6 +71,8 @@ impl Service {
 pub(super) struct PeerService {
     shared: Arc<Shared>,
     peer: IpAddr,
+    patience: Duration,
+    quiet: Option<Arc<Quiet>>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for PeerService {
@@ -60,9 +81,23 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let this = self.clone();
+        // From here to its end a request is served by the configuration that it found.
+        let served = self.shared.live.now();
+        let (shared, peer, patience) = (Arc::clone(&self.shared), self.peer, self.patience);
+        let busy = self.quiet.as_ref().map(Quiet::begin);
         let may_change = !request.method().is_safe();
-        let answer = async move { this.shared.answer(request.map(Body::new), this.peer).await };
+        let answer = async move {
+            let _busy = busy;
+            let metrics = Arc::clone(&served.house.metrics);
+            let request = request.map(|body| {
+                if body.is_end_stream() {
+                    Body::empty()
+                } else {
+                    Body::new(Timely::new(body, patience, metrics))
+                }
+            });
+            shared.answer(&served, request, peer).await
+        };
         if !may_change {
             return Box::pin(answer.map(Ok));
         }
@@ -76,30 +111,64 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
 }
 
 impl Shared {
-    async fn answer(&self, mut request: Request<Body>, peer: IpAddr) -> Response {
+    async fn answer(&self, served: &Served, mut request: Request<Body>, peer: IpAddr) -> Response {
         let started = Instant::now();
-        let client_ip =
-            if self.is_public { public_client_ip(&self.house, peer, request.headers()) } else { peer };
-        let context = Context { now: self.house.clock.now(), peer, client_ip, request_id: self.ids.next() };
+        let house = &*served.house;
+        let client_ip = if self.is_public { public_client_ip(house, peer, request.headers()) } else { peer };
+        let context = Context {
+            now: house.clock.now(),
+            peer,
+            client_ip,
+            request_id: self.ids.next(),
+            trace: trace_of(request.headers(), house, &self.ids, self.is_public),
+        };
         request.extensions_mut().insert(context);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let mut response = self.call(request).await;
-        self.add_common_headers(&mut response);
-        self.tell(&context, &method, uri.path(), &response, started);
+        let mut response = match self.admit(house, uri.path(), client_ip, started) {
+            Ok(_admitted) => self.call(served, request).await,
+            Err(limited) => {
+                house.metrics.limited(limited.limit);
+                limited.answer(uri.path()).into_response()
+            }
+        };
+        self.add_common_headers(house, &mut response);
+        // Not to strangers: they have no use for it.
+        if let Some(trace) = context.trace.filter(|_| !self.is_public) {
+            response.headers_mut().insert(TRACEPARENT, header_value(trace.parent_of_others().to_string()));
+        }
+        self.tell(house, &context, &method, uri.path(), &response, started);
         response
     }
 
+    /// Takes the request, if there is time for it and its client has not asked too much.
+    fn admit(&self, house: &Holdfast, path: &str, client: IpAddr, now: Instant) -> Result<Admitted, Limited> {
+        let limits = &house.limits;
+        if !self.is_public {
+            return if is_watched(path) {
+                Ok(self.admission.admit_always())
+            } else {
+                self.admission.admit(now, limits.config.requests)
+            };
+        }
+        // Before the load: whoever asks too much must not take the place of those who do not.
+        if house.limits_by_address(client) {
+            limits.take_of_address(client)?;
+        }
+        self.admission.admit(now, limits.config.requests)
+    }
+
     /// A panic is a fault of ours that must not take anything else along.
-    async fn call(&self, request: Request<Body>) -> Response {
+    async fn call(&self, served: &Served, request: Request<Body>) -> Response {
         let request_id = request.extensions().get::<Context>().map(|context| context.request_id);
-        let call = tower_service::Service::call(&mut self.router.clone(), request);
+        let router = if self.is_public { &served.public } else { &served.internal };
+        let call = tower_service::Service::call(&mut router.clone(), request);
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(infallible)) => match infallible {},
             Err(_panic) => {
                 let request_id = request_id.as_ref().map_or("", RequestId::as_str);
-                self.house.log.error(
-                    self.house.clock.now(),
+                served.house.log.error(
+                    served.house.clock.now(),
                     &format!("request {request_id} met a mistake of the server"),
                 );
                 let detail = "the server made a mistake; its log says at which request";
@@ -108,7 +177,7 @@ impl Shared {
         }
     }
 
-    fn add_common_headers(&self, response: &mut Response) {
+    fn add_common_headers(&self, house: &Holdfast, response: &mut Response) {
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         if self.is_public {
@@ -116,7 +185,7 @@ impl Shared {
             let policy = headers.entry("cross-origin-resource-policy");
             policy.or_insert(HeaderValue::from_static("same-origin"));
             headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-            if self.house.public_tls {
+            if house.public_tls {
                 let one_year = HeaderValue::from_static("max-age=31536000");
                 headers.insert(header::STRICT_TRANSPORT_SECURITY, one_year);
             }
@@ -125,6 +194,7 @@ impl Shared {
 
     fn tell(
         &self,
+        house: &Holdfast,
         context: &Context,
         method: &http::Method,
         path: &str,
@@ -134,11 +204,26 @@ impl Shared {
         let elapsed = started.elapsed();
         let status = response.status().as_u16();
         let code = response.extensions().get::<Code>().map(|code| code.0);
-        self.house.metrics.request(self.name, status, elapsed.as_secs_f64());
-        if let Some(trouble) = response.extensions().get::<Trouble>() {
-            self.tell_of_trouble(context, trouble);
+        let trace_id = context.trace_id().map(|trace| trace.to_string());
+        house.metrics.request(self.name, status, elapsed.as_secs_f64());
+        if let Some(trace) = context.trace.filter(|trace| trace.sampled) {
+            house.spans.record(Finished {
+                trace,
+                listener: self.name,
+                method: method.clone(),
+                path: path.get(..MOST_PATH_BYTES).unwrap_or(path).to_owned(),
+                status,
+                code,
+                began: context.now,
+                took: elapsed,
+                client: context.client_ip,
+                request_id: context.request_id.as_str().to_owned(),
+            });
         }
-        self.house.log.request(
+        if let Some(trouble) = response.extensions().get::<Trouble>() {
+            self.tell_of_trouble(house, context, trouble);
+        }
+        house.log.request(
             context.now,
             &RequestLine {
                 listener: self.name,
@@ -149,14 +234,17 @@ impl Shared {
                 micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 peer: context.peer,
                 request_id: context.request_id.as_str(),
+                trace_id: trace_id.as_deref(),
             },
         );
     }
 
-    fn tell_of_trouble(&self, context: &Context, trouble: &Trouble) {
+    fn tell_of_trouble(&self, house: &Holdfast, context: &Context, trouble: &Trouble) {
         let detail = match trouble {
             Trouble::Store(unavailable) => unavailable.to_string(),
             Trouble::Contention | Trouble::Randomness => trouble.to_string(),
+            // Counted where it was met; a client that asks too much must not fill the disk as well.
+            Trouble::Busy => return,
             // Told once, where the keys were asked for, and not for each token that somebody may make up.
             Trouble::Issuer => return,
         };
@@ -164,12 +252,18 @@ impl Shared {
             event: Some(EventName::StoreUnavailable),
             reason: Some(trouble.code()),
             request_id: Some(context.request_id.as_str()),
+            trace_id: context.trace_id(),
             detail: Some(&detail),
             ..Event::default()
         };
-        self.house.record(context.now, &event);
-        self.house.log.error(context.now, &detail);
+        house.record(context.now, &event);
+        house.log.error(context.now, &detail);
     }
+}
+
+/// Whether whoever watches the server asks. They are answered however much there is to do.
+fn is_watched(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 /// A path may be as long as a client likes; a log line need not be. Paths of requests are ASCII (RFC 3986 §2).

@@ -2,19 +2,17 @@
 
 use std::{fs, sync::Arc};
 
+use crate::config::TlsConfig;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsConfig;
-
-/// An acceptor for the certificate and key of the configuration: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2.
+/// TLS with the certificate and key of the configuration: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2.
 ///
 /// # Errors
 /// A sentence that names the key of the configuration, the file, and what would be right.
-pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, String> {
+pub(crate) fn server_config(config: &TlsConfig) -> Result<Arc<ServerConfig>, String> {
     let read = |key: &str, file: &std::path::Path| {
         fs::read(file)
             .map_err(|error| format!("public.tls.{key}: {} cannot be read: {error}", file.display()))
@@ -37,5 +35,5 @@ pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, String> {
         .with_single_cert(chain, key)
         .map_err(|error| format!("public.tls: certificate and key do not go together: {error}"))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(tls)))
+    Ok(Arc::new(tls))
 }

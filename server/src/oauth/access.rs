@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cache::Cache,
+    context::Context,
     error::Trouble,
     house::{App, Holdfast},
     issuers::REFRESH,
@@ -93,8 +94,9 @@ impl AccessTokens {
         house: &Holdfast,
         app: &App,
         text: &str,
-        now: UnixTime,
+        context: &Context,
     ) -> Result<Result<Recognised, Rejection>, Trouble> {
+        let now = context.now;
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let remembered = self.verified.find(&hash).filter(|found| found.is_good(house, app, now));
         if let Some(Remembered { token, .. }) = remembered.as_deref() {
@@ -102,7 +104,7 @@ impl AccessTokens {
             let judged = token.judge(&expectation(&token.issuer, house, &names, now));
             return Ok(judged.map(|()| Recognised::new(Arc::clone(token), hash, house)));
         }
-        Ok(self.verify(house, app, text, now).await?.map(|token| {
+        Ok(self.verify(house, app, text, context).await?.map(|token| {
             let token = Arc::new(token);
             let remembered = Remembered { token: Arc::clone(&token), verified_at: now };
             self.verified.keep(hash, Arc::new(remembered));
@@ -140,7 +142,7 @@ impl AccessTokens {
         house: &Holdfast,
         app: &App,
         text: &str,
-        now: UnixTime,
+        context: &Context,
     ) -> Result<Result<AccessToken, Rejection>, Trouble> {
         let unverified = match UnverifiedAccessToken::parse(text) {
             Ok(unverified) => unverified,
@@ -152,9 +154,11 @@ impl AccessTokens {
             return Ok(Err(Rule::T02.into()));
         }
         // T-03 · RFC 9068 §4: a key that nobody has published signs nothing.
-        let Some(key) = self.key(house, &unverified, now).await? else { return Ok(Err(Rule::T03.into())) };
+        let Some(key) = self.key(house, &unverified, context).await? else {
+            return Ok(Err(Rule::T03.into()));
+        };
         let names = names_of(house, app, unverified.issuer());
-        let expected = expectation(unverified.issuer(), house, &names, now);
+        let expected = expectation(unverified.issuer(), house, &names, context.now);
         let verified = unverified.verify(&key, &expected).map(holdfast_core::Verified::into_inner);
         Ok(verified.and_then(refuse_unspeakable))
     }
@@ -163,15 +167,15 @@ impl AccessTokens {
         &self,
         house: &Holdfast,
         token: &UnverifiedAccessToken<'_>,
-        now: UnixTime,
+        context: &Context,
     ) -> Result<Option<PublicKey>, Trouble> {
         match house.oauth.issuers.named(token.issuer()) {
             Some(issuer) => {
                 let Some(algorithm) = token.algorithm() else { return Ok(None) };
-                issuer.key(token.key_id(), algorithm, now).await
+                issuer.key(token.key_id(), algorithm, context).await
             }
             None => {
-                let period = self.keys.at(now)?;
+                let period = self.keys.at(context.now)?;
                 Ok(token.key_id().and_then(|id| period.key(id)).cloned())
             }
         }
@@ -180,7 +184,7 @@ impl AccessTokens {
 
 /// The names that `aud` of a token may hold when it is sent to `app`.
 fn names_of<'a>(house: &'a Holdfast, app: &'a App, issuer: &str) -> Vec<&'a str> {
-    match house.oauth.issuers.named(issuer).map(|issuer| &issuer.audiences) {
+    match house.oauth.issuers.named(issuer).map(|issuer| issuer.audiences()) {
         Some(audiences) if !audiences.is_empty() => audiences.iter().map(String::as_str).collect(),
         Some(_) | None => {
             std::iter::once(app.origin.as_str()).chain(app.audiences.iter().map(String::as_str)).collect()

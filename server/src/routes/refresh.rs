@@ -24,6 +24,7 @@ use crate::{
     error::Trouble,
     extract::dbsc,
     house::{App, Holdfast, of_session},
+    limits::Use,
     random::random,
     respond::{Problem, expired_cookies, header_value},
     sessions::{MOST_RACES, find_alive},
@@ -120,6 +121,8 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
             .map_err(malformed)?
             .verify(&session, &house.keyring, &app.origin, &house.policy, context.now)
             .map_err(|rejection| Failure::ProveIt(Some(rejection), Arc::clone(&session)))?;
+        // The proof is the session's own: nobody else can use its limit up.
+        house.limits.take_of_session(session.record().id, Use::Proof)?;
         let app = Arc::clone(app);
         match session.renew(proof, context.now).ok_or(Failure::Unknown)? {
             Renewal::Repeated => return Ok(Refreshed { app, session, rotated: false }),
@@ -246,6 +249,7 @@ pub(super) fn report_rejection(
         rule: Some(rule),
         client_ip: Some(context.client_ip),
         request_id: Some(context.request_id.as_str()),
+        trace_id: context.trace_id(),
         detail: Some(endpoint),
         ..Event::default()
     };

@@ -20,6 +20,7 @@ use crate::{
     error::Trouble,
     extract::dbsc,
     house::{App, Holdfast},
+    limits::Use,
     respond::Problem,
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
@@ -63,6 +64,9 @@ async fn bind(
 ) -> Result<(Arc<App>, Arc<Session>), Failure> {
     // D-REG-01 · DBSC §8.8: without a proof there is no key, and a session without a key is not bound.
     let proof = dbsc::proof(headers)?.ok_or(Rejection::of(Rule::DReg01))?;
+    // The challenge is ours and of this session: who only knows the session's id has none.
+    let session = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?.session();
+    house.limits.take_of_session(session, Use::Registration)?;
     for _ in 0..MOST_RACES {
         let unverified = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?;
         let (app, found) = session_of(house, &unverified, context).await?;

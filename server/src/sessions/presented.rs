@@ -7,7 +7,7 @@ use holdfast_core::{
 };
 use holdfast_store::{Backend, Found};
 
-use crate::{context::Context, error::Trouble, house::Holdfast};
+use crate::{context::Context, error::Trouble, house::Holdfast, limits::Use};
 
 /// Finds the session of a cookie by the rules of a check, without counting as its use: a cookie that no check accepts
 /// speaks for nobody, or an old copy would be a way to log its owner out.
@@ -25,6 +25,8 @@ pub(crate) async fn presented(
     if let Err(verdict) = judge_cookie(&cookie, context.now) {
         return Ok(Err(verdict.reason));
     }
+    // Leaving has no limit: whoever has a copy of the cookie must not be able to keep its owner logged in.
+    house.limits.take_of_session(cookie.get().session, Use::Cookie)?;
     let judged = judge(house, &cookie, context).await?;
     Ok(judged.and_then(|(found, reason)| if reason == Reason::Ok { Ok(found) } else { Err(reason) }))
 }

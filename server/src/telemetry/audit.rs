@@ -1,44 +1,60 @@
 //! The audit trail: one JSON object a line, of everything that happened to a session.
 
-use std::{fs::OpenOptions, io, net::IpAddr, path::Path};
+use std::{
+    fs::OpenOptions,
+    io,
+    net::IpAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime};
+use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime, trace::TraceId};
 
 use super::{line::Line, sink::Sink, stamp::rfc3339};
 
 /// Where events go.
-pub(crate) struct Audit(Option<Sink>);
+pub(crate) struct Audit {
+    sink: Option<Sink>,
+    /// Lines that no disk took, in this file and those before it.
+    lost: Arc<AtomicU64>,
+}
 
 impl Audit {
-    /// Appends to a file, made with mode 0600 if it is new.
+    /// Keeps no trail.
+    pub(crate) fn none() -> Self {
+        Self { sink: None, lost: Arc::default() }
+    }
+
+    /// A trail that goes on in this file, made with mode 0600 if it is new: also where a file of the same name was moved
+    /// away. The trail before stays usable for whoever still has it.
     ///
     /// # Errors
     /// If the file cannot be opened for appending.
-    pub(crate) fn to_file(path: &Path) -> io::Result<Self> {
+    pub(crate) fn followed_by(&self, path: Option<&Path>) -> io::Result<Self> {
         use std::os::unix::fs::OpenOptionsExt;
+        let lost = Arc::clone(&self.lost);
+        let Some(path) = path else { return Ok(Self { sink: None, lost }) };
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(Self(Some(Sink::start("audit", file)?)))
-    }
-
-    /// Keeps no trail.
-    pub(crate) const fn none() -> Self {
-        Self(None)
+        Ok(Self { sink: Some(Sink::start_counting("audit", file, Arc::clone(&lost))?), lost })
     }
 
     /// Writes an event.
     pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
-        let Some(sink) = &self.0 else { return };
+        let Some(sink) = &self.sink else { return };
         sink.line(|out| event.write(now, out));
     }
 
     /// How many events were lost to a disk that did not take them.
     pub(crate) fn lost(&self) -> u64 {
-        self.0.as_ref().map_or(0, Sink::lost)
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Writes what is pending.
     pub(crate) fn close(&self) {
-        if let Some(sink) = &self.0 {
+        if let Some(sink) = &self.sink {
             sink.close();
         }
     }
@@ -69,8 +85,10 @@ event_names! {
     BindingConflict = "binding.conflict";
     /// Somebody said to be an OAuth client, or an app, and could not show it.
     ClientRejected = "client.rejected";
-    /// The server has started with this configuration.
+    /// This configuration is in force from now on.
     ConfigLoaded = "config.loaded";
+    /// A configuration was to be loaded, and is not in order.
+    ConfigRejected = "config.rejected";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
     /// A proof was refused.
@@ -124,6 +142,8 @@ pub(crate) struct Event<'a> {
     pub rule: Option<Rule>,
     /// The request it happened in.
     pub request_id: Option<&'a str>,
+    /// The trace that the request is part of.
+    pub trace_id: Option<TraceId>,
     /// What else there is to say.
     pub detail: Option<&'a str>,
 }
@@ -141,6 +161,7 @@ impl Event<'_> {
         line.own_or_null("binding", self.binding);
         line.own_or_null("rule", self.rule.map(Rule::id));
         line.own_or_null("request_id", self.request_id);
+        line.own_or_null("trace_id", self.trace_id.map(|trace| trace.to_string()).as_deref());
         line.text("detail", self.detail);
         line.end();
     }

@@ -1,6 +1,6 @@
 //! The server's own log: one JSON object a line on standard error.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use holdfast_core::UnixTime;
 
@@ -8,7 +8,7 @@ use super::{line::Line, sink::Sink, stamp::rfc3339};
 
 /// Where log lines go.
 pub(crate) struct Log {
-    sink: Sink,
+    sink: Arc<Sink>,
     requests: bool,
 }
 
@@ -18,7 +18,12 @@ impl Log {
     /// # Errors
     /// If the system has no thread to give.
     pub(crate) fn to_stderr(requests: bool) -> io::Result<Self> {
-        Ok(Self { sink: Sink::start("log", io::stderr())?, requests })
+        Ok(Self { sink: Arc::new(Sink::start("log", io::stderr())?), requests })
+    }
+
+    /// The same log, with or without lines for requests.
+    pub(crate) fn with_requests(&self, requests: bool) -> Self {
+        Self { sink: Arc::clone(&self.sink), requests }
     }
 
     /// Writes one line for a request.
@@ -37,6 +42,9 @@ impl Log {
             told.number("micros", line.micros);
             told.address("peer", Some(line.peer));
             told.own("request_id", line.request_id);
+            if let Some(trace_id) = line.trace_id {
+                told.own("trace_id", trace_id);
+            }
             told.end();
         });
     }
@@ -95,4 +103,6 @@ pub(crate) struct RequestLine<'a> {
     pub peer: std::net::IpAddr,
     /// Its id, also in the audit trail.
     pub request_id: &'a str,
+    /// The trace that it is part of, if it is.
+    pub trace_id: Option<&'a str>,
 }

@@ -1,7 +1,9 @@
 //! Counters for Prometheus. Every label value is from a closed list, so no client can make a new time series.
 
+use std::{sync::atomic::AtomicU64, time::Duration};
+
 use holdfast_core::{
-    Rule,
+    Rule, UnixTime,
     check::{Decision, Reason},
     dbsc::headers::SkipReason,
 };
@@ -12,6 +14,7 @@ use prometheus_client::{
 };
 
 use super::EventName;
+use crate::limits::Limit;
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -21,6 +24,14 @@ pub(crate) struct Metrics {
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
     jwks: [Counter; 2],
+    limited: Vec<(Limit, Counter)>,
+    reloads: [Counter; 2],
+    loaded_at: Gauge<f64, AtomicU64>,
+    #[cfg(feature = "otlp")]
+    spans_lost: Counter,
+    connections: [Gauge; 2],
+    in_flight: [Gauge; 2],
+    queue_delay: Gauge<f64, AtomicU64>,
     requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
     sessions: Gauge,
@@ -47,6 +58,16 @@ struct EventLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +105,30 @@ impl Metrics {
         registry.register("sessions", "Sessions remembered, ended ones included", sessions.clone());
         let audit_lost = Gauge::default();
         registry.register("audit_events_lost", "Audit events that the disk did not take", audit_lost.clone());
+        let limited = Family::<LimitLabels, Counter>::default();
+        registry.register("limited", "Requests and connections that met a limit", limited.clone());
+        let reloads = Family::<OutcomeLabels, Counter>::default();
+        registry.register("config_reloads", "Attempts to load the configuration anew", reloads.clone());
+        let loaded_at = Gauge::<f64, AtomicU64>::default();
+        registry.register(
+            "config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was loaded",
+            loaded_at.clone(),
+        );
+        #[cfg(feature = "otlp")]
+        let spans_lost = Counter::default();
+        #[cfg(feature = "otlp")]
+        registry.register("spans_lost", "Spans that the collector did not take", spans_lost.clone());
+        let connections = Family::<ListenerLabels, Gauge>::default();
+        registry.register("connections", "Open connections", connections.clone());
+        let in_flight = Family::<ListenerLabels, Gauge>::default();
+        registry.register("requests_in_flight", "Requests that are being answered", in_flight.clone());
+        let queue_delay = Gauge::<f64, AtomicU64>::default();
+        registry.register(
+            "queue_delay_seconds",
+            "How long work waited for a processor just now",
+            queue_delay.clone(),
+        );
         let check = |decision: Decision, reason: Reason| {
             let labels = CheckLabels { decision: decision.as_str(), reason: reason.as_str() };
             (decision, reason, checks.get_or_create_owned(&labels))
@@ -117,6 +162,18 @@ impl Metrics {
                     (listener, class, requests.get_or_create_owned(&RequestLabels { listener, class }))
                 })
                 .collect(),
+            limited: Limit::ALL
+                .iter()
+                .map(|limit| (*limit, limited.get_or_create_owned(&LimitLabels { limit: limit.as_str() })))
+                .collect(),
+            reloads: ["failed", "ok"].map(|outcome| reloads.get_or_create_owned(&OutcomeLabels { outcome })),
+            loaded_at,
+            #[cfg(feature = "otlp")]
+            spans_lost,
+            connections: LISTENERS
+                .map(|listener| connections.get_or_create_owned(&ListenerLabels { listener })),
+            in_flight: LISTENERS.map(|listener| in_flight.get_or_create_owned(&ListenerLabels { listener })),
+            queue_delay,
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -158,6 +215,52 @@ impl Metrics {
         } else {
             failed.inc()
         };
+    }
+
+    /// Counts a request or a connection that met a limit.
+    pub(crate) fn limited(&self, limit: Limit) {
+        increment(self.limited.iter().find(|(name, _)| *name == limit).map(|(_, counter)| counter));
+    }
+
+    /// Counts an attempt to load the configuration anew.
+    pub(crate) fn reload(&self, succeeded: bool) {
+        let [failed, ok] = &self.reloads;
+        if succeeded {
+            ok.inc()
+        } else {
+            failed.inc()
+        };
+    }
+
+    /// Notes that a configuration is in force from `now` on.
+    pub(crate) fn loaded(&self, now: UnixTime) {
+        self.loaded_at.set(Duration::from_millis(now.as_millis()).as_secs_f64());
+    }
+
+    /// Counts spans that the collector did not take.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn spans_lost(&self, count: usize) {
+        self.spans_lost.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// Counts a connection in, or out.
+    pub(crate) fn connection(&self, is_public: bool, is_open: bool) {
+        let [public, internal] = &self.connections;
+        let gauge = if is_public { public } else { internal };
+        if is_open {
+            gauge.inc()
+        } else {
+            gauge.dec()
+        };
+    }
+
+    /// Notes how busy the server is: requests being answered on the public and the internal listener, and how long work
+    /// waits for a processor.
+    pub(crate) fn busy(&self, in_flight: [usize; 2], queue_delay: Duration) {
+        for (gauge, count) in self.in_flight.iter().zip(in_flight) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.queue_delay.set(queue_delay.as_secs_f64());
     }
 
     /// Counts a request.

@@ -4,10 +4,16 @@ pub(crate) mod audit;
 mod line;
 pub(crate) mod log;
 pub(crate) mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod sampling;
 mod sink;
+mod spans;
 mod stamp;
 
 pub(crate) use audit::{Audit, Event, EventName};
 pub(crate) use log::Log;
 pub(crate) use metrics::Metrics;
+pub(crate) use sampling::Sampling;
+pub(crate) use spans::{Finished, Spans};
 pub(crate) use stamp::{parse_rfc3339, rfc3339};

@@ -21,7 +21,7 @@ pub(super) struct Sink {
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
-    lost: AtomicU64,
+    lost: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -36,8 +36,19 @@ impl Sink {
     /// # Errors
     /// If the system has no thread to give.
     pub(super) fn start(name: &str, out: impl Write + Send + 'static) -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), lost: AtomicU64::new(0) });
+        Self::start_counting(name, out, Arc::default())
+    }
+
+    /// A sink that counts its losses in `lost`.
+    ///
+    /// # Errors
+    /// If the system has no thread to give.
+    pub(super) fn start_counting(
+        name: &str,
+        out: impl Write + Send + 'static,
+        lost: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), lost });
         let seen_by_writer = Arc::clone(&shared);
         let writer =
             thread::Builder::new().name(name.to_owned()).spawn(move || seen_by_writer.write_to(out))?;
@@ -59,11 +70,6 @@ impl Sink {
         if was_empty {
             self.shared.wake.notify_one();
         }
-    }
-
-    /// How many lines were lost.
-    pub(super) fn lost(&self) -> u64 {
-        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// Writes what is pending and stops.
@@ -164,6 +170,6 @@ mod tests {
         let sink = Sink::start("test", Full).unwrap();
         (0..3).for_each(|_| sink.line(|out| out.push(b'x')));
         sink.close();
-        assert_eq!(sink.lost(), 3);
+        assert_eq!(sink.shared.lost.load(Ordering::Relaxed), 3);
     }
 }

@@ -44,6 +44,7 @@ impl Failure {
                     reason: Some("invalid_client"),
                     client_ip: Some(context.client_ip),
                     request_id: Some(context.request_id.as_str()),
+                    trace_id: context.trace_id(),
                     detail: Some(endpoint),
                     ..Event::default()
                 };

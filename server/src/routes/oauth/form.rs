@@ -23,8 +23,7 @@ impl Form {
             return Err(invalid("send Content-Type: application/x-www-form-urlencoded"));
         }
         let bytes = read(body, MAX_BYTES).await;
-        let bytes =
-            bytes.ok_or(invalid("the form is larger than 16 KiB, or it did not come in ten seconds"))?;
+        let bytes = bytes.ok_or(invalid("the form is larger than 16 KiB, or it did not come in time"))?;
         Self::parse(&bytes).map(|form| (parts.headers, form))
     }
 

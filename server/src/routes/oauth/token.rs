@@ -27,6 +27,7 @@ use crate::{
     dpop,
     error::Trouble,
     house::Holdfast,
+    limits::Use,
     oauth::Client,
     random::random,
     sessions::{MOST_RACES, end, enforce_cap, find_alive},
@@ -141,6 +142,8 @@ async fn commit(
             Err(Stop::Grant(rejection)) => return Err(Failure::Grant(rejection, Some(session))),
         };
         if !std::mem::replace(&mut is_remembered, true) {
+            // The proof is of the session's own key: nobody else can use its limit up.
+            house.limits.take_of_session(session.record().id, Use::Proof)?;
             let remembered = dpop::remember(house, proof, context).await?;
             remembered.map_err(|refused| Failure::Proof(refused, Some(Arc::clone(&session))))?;
         }

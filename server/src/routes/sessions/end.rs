@@ -74,6 +74,7 @@ pub(crate) async fn end_everyone(
         reason: Some(EndReason::Revoked.as_str()),
         client_ip: Some(context.peer),
         request_id: Some(context.request_id.as_str()),
+        trace_id: context.trace_id(),
         detail: Some("an operator ended every session of every app"),
         ..Event::default()
     };

@@ -1,0 +1,206 @@
+//! A house, made of a configuration and what the files of the configuration hold.
+
+use std::sync::Arc;
+
+use holdfast_core::{Keyring, UnixTime, dpop::Boot};
+use holdfast_store::{Backend, Store};
+use rustls::ServerConfig;
+
+use crate::{
+    Clock, Config, StartError,
+    assertion::Assertions,
+    config::AppConfig,
+    house::{App, Gateways, Holdfast},
+    issuers::Issuers,
+    limits::{Limits, Load},
+    listen::server_config,
+    oauth::{AccessTokens, Clients, OAuth},
+    random::random,
+    secrets::Secrets,
+    sessions::Turns,
+    signing::SigningKeys,
+    telemetry::{Audit, Log, Metrics, Sampling, Spans},
+};
+
+/// What a configuration names beside itself: read, and found in order.
+pub(crate) struct Files {
+    pub(crate) secrets: Secrets,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+impl Files {
+    /// Reads them all, so that all problems come at once. Secrets are made, if they may be, or only read.
+    ///
+    /// # Errors
+    /// A sentence for each file that is not in order.
+    pub(crate) fn read(
+        config: &Config,
+        secrets: impl FnOnce(&Config) -> Result<Secrets, String>,
+    ) -> Result<Self, Vec<String>> {
+        let tls = config.public.tls.as_ref().map(server_config).transpose();
+        match (secrets(config), tls) {
+            (Ok(secrets), Ok(tls)) => Ok(Self { secrets, tls }),
+            (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+        }
+    }
+}
+
+/// What stays when the configuration is loaded anew.
+struct Lasting {
+    store: Arc<Store>,
+    turns: Arc<Turns>,
+    clock: Clock,
+    load: Arc<Load>,
+    metrics: Arc<Metrics>,
+    audit: Audit,
+    log: Log,
+    spans: Arc<Spans>,
+    boot: Boot,
+    is_first_run: bool,
+}
+
+/// The first house of a process.
+pub(crate) fn first(
+    config: Config,
+    secrets: Secrets,
+    store: Store,
+    clock: Clock,
+) -> Result<Holdfast, StartError> {
+    let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
+    let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
+    let metrics = Arc::new(Metrics::new());
+    let lasting = Lasting {
+        is_first_run: store.count() == 0,
+        store: Arc::new(store),
+        turns: Arc::new(Turns::new()),
+        boot: Boot { id: boot, at: clock.now() },
+        load: Arc::new(Load::new()),
+        spans: spans(&config, &clock, &log, &metrics)?,
+        metrics,
+        audit: Audit::none(),
+        log,
+        clock,
+    };
+    assemble(config, secrets, lasting, None)
+}
+
+/// A house that follows another one in the same process: with its sessions, what it remembers, and what it counted.
+pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Result<Holdfast, StartError> {
+    let lasting = Lasting {
+        store: Arc::clone(&former.store),
+        turns: Arc::clone(&former.turns),
+        clock: former.clock.clone(),
+        load: Arc::clone(&former.load),
+        metrics: Arc::clone(&former.metrics),
+        audit: former.audit.followed_by(None).map_err(|error| StartError::Failure(error.to_string()))?,
+        log: former.log.with_requests(config.log_requests),
+        spans: Arc::clone(&former.spans),
+        boot: former.oauth.boot,
+        is_first_run: former.oauth.is_first_run,
+    };
+    assemble(config, secrets, lasting, Some(former))
+}
+
+fn assemble(
+    config: Config,
+    secrets: Secrets,
+    lasting: Lasting,
+    former: Option<&Holdfast>,
+) -> Result<Holdfast, StartError> {
+    let Lasting { store, turns, clock, load, metrics, audit, log, spans, boot, is_first_run } = lasting;
+    let now = clock.now();
+    let log = Arc::new(log);
+    // Opened anew although its name be the same: whoever moves the file away wants a new one.
+    let audit = audit.followed_by(config.audit.as_deref()).map_err(|error| {
+        let file = config.audit.as_deref().unwrap_or(std::path::Path::new("")).display();
+        StartError::Configuration(format!("audit.file: {file} cannot be written: {error}"))
+    })?;
+    let (signing, assertions) = signing(&secrets, former, now)?;
+    let app = |app: AppConfig| {
+        let AppConfig { name, origin, token, audiences } = app;
+        Arc::new(App { name: name.into(), origin, token, audiences })
+    };
+    let apps: Vec<_> = config.apps.into_iter().map(app).collect();
+    let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let issuers =
+        Issuers::new(config.issuers, former.map(|former| &former.oauth.issuers), &log, &metrics, now);
+    let oauth = OAuth {
+        clients: Clients::new(config.clients, &apps),
+        // What was verified by the former configuration is verified again by this one.
+        tokens: AccessTokens::new(Arc::clone(&signing)),
+        issuers: issuers.map_err(StartError::Configuration)?,
+        algs: algs.join(" "),
+        dpop: config.dpop,
+        access_token: config.access_token,
+        boot,
+        is_first_run,
+    };
+    load.pulse.set_target(config.limits.queue_delay);
+    let limits = match former {
+        Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
+        Some(_) | None => Arc::new(Limits::new(config.limits, &clock, &metrics)),
+    };
+    Ok(Holdfast {
+        apps,
+        operators: config.operators,
+        policy: config.session,
+        hint_name: config.cookie_name.hint(),
+        cookie_name: config.cookie_name,
+        clear_site_data: config.clear_site_data,
+        algorithms: config.algorithms,
+        gateways: config.gateways.zip(secrets.gateway).map(|(gateways, secret)| Gateways {
+            trusted: gateways.trusted,
+            secret,
+            assertion: gateways.assertion,
+        }),
+        public_tls: config.public.tls.is_some(),
+        keyring: Keyring::new(&secrets.root_key, &secrets.previous_root_keys),
+        sampling: Sampling::new(&config.telemetry),
+        spans,
+        assertions,
+        signing,
+        oauth,
+        limits,
+        audit,
+        log,
+        store,
+        turns,
+        clock,
+        load,
+        metrics,
+    })
+}
+
+#[cfg(feature = "otlp")]
+fn spans(
+    config: &Config,
+    clock: &Clock,
+    log: &Log,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<Spans>, StartError> {
+    let log = Arc::new(log.with_requests(false));
+    let spans = Spans::start(&config.telemetry, clock, &log, metrics);
+    spans.map(Arc::new).map_err(|what| StartError::Failure(format!("telemetry.otlp_endpoint: {what}")))
+}
+
+#[cfg(not(feature = "otlp"))]
+#[expect(clippy::unnecessary_wraps, reason = "with OTLP it can fail")]
+fn spans(_: &Config, _: &Clock, _: &Log, _: &Arc<Metrics>) -> Result<Arc<Spans>, StartError> {
+    Ok(Arc::new(Spans))
+}
+
+/// The keys that sign, and the assertions that they have signed. The former ones, as long as they come of the same root
+/// keys.
+fn signing(
+    secrets: &Secrets,
+    former: Option<&Holdfast>,
+    now: UnixTime,
+) -> Result<(Arc<SigningKeys>, Arc<Assertions>), StartError> {
+    let keys = SigningKeys::new(&secrets.root_key, &secrets.previous_root_keys, now)
+        .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
+    if let Some(former) = former.filter(|former| former.signing.publish_the_same_as(&keys, now)) {
+        return Ok((Arc::clone(&former.signing), Arc::clone(&former.assertions)));
+    }
+    let keys = Arc::new(keys);
+    Ok((Arc::clone(&keys), Arc::new(Assertions::new(keys))))
+}
