@@ -1,10 +1,11 @@
 //! `Holdfast-Assertion`: who makes this request, signed by Holdfast.
 
-use std::{collections::HashMap, sync::RwLock, time::Duration};
+use std::time::{Duration, Instant};
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
-use tokio::{sync::Mutex, time::Instant};
+
+use crate::keys::Keys;
 
 /// Who makes a request. A value of this type has been verified.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -56,13 +57,8 @@ pub enum Refusal {
 
 /// Verifies assertions for one app, with the keys that Holdfast publishes.
 pub struct Verifier {
-    http: reqwest::Client,
-    jwks: String,
+    keys: Keys,
     origin: String,
-    /// The published keys by `kid`, and when they were fetched.
-    keys: RwLock<Option<(Instant, HashMap<String, DecodingKey>)>>,
-    /// When they were last asked for, and whether they came.
-    tried: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Verifier {
@@ -70,8 +66,14 @@ impl Verifier {
     /// (`http://127.0.0.1:8444`).
     #[must_use]
     pub fn new(http: reqwest::Client, api: &str, origin: &str) -> Self {
-        let jwks = format!("{api}/_holdfast/jwks");
-        Self { http, jwks, origin: origin.to_owned(), keys: RwLock::new(None), tried: Mutex::new(None) }
+        Self { keys: Keys::at(format!("{api}/_holdfast/jwks"), http), origin: origin.to_owned() }
+    }
+
+    /// With another clock for the age of keys.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.keys.clock = Box::new(clock);
+        self
     }
 
     /// The identity in `assertion`, if it is about a request of `method` for `path`, which has no query and is what the
@@ -83,47 +85,16 @@ impl Verifier {
         let header = jsonwebtoken::decode_header(assertion).map_err(|_| Refusal::Invalid)?;
         // Access tokens are signed with the same keys and say `at+jwt`.
         let id = header.kid.filter(|_| header.typ.as_deref() == Some("JWT")).ok_or(Refusal::Invalid)?;
-        let key = self.key(&id).await?;
         let mut rules = Validation::new(Algorithm::ES256);
         rules.leeway = SKEW.as_secs();
         rules.set_required_spec_claims(&["aud", "exp", "iss", "sub"]);
         rules.set_audience(&[&self.origin]);
         rules.set_issuer(&[&self.origin]);
-        let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &rules).map_err(|_| Refusal::Invalid)?.claims;
+        let decoded = jsonwebtoken::decode::<Claims>(assertion, &self.keys.find(&id).await?, &rules);
+        let claims = decoded.map_err(|_| Refusal::Invalid)?.claims;
         let is_short = claims.exp <= jsonwebtoken::get_current_timestamp() + (LONGEST + SKEW).as_secs();
         let is_this_request = claims.htm == method && claims.htu.strip_prefix(&self.origin) == Some(path);
         if is_short && is_this_request { Ok(claims.identity) } else { Err(Refusal::Invalid) }
-    }
-
-    async fn key(&self, id: &str) -> Result<DecodingKey, Refusal> {
-        if let Some(key) = self.known(id) {
-            return Ok(key);
-        }
-        let mut tried = self.tried.lock().await;
-        let is_due = |(at, came): (Instant, bool)| at.elapsed() >= if came { COOLDOWN } else { RETRY };
-        // Whoever waited for the lock may find what another has fetched.
-        if self.known(id).is_none() && tried.is_none_or(is_due) {
-            let fetched = self.fetch().await;
-            *tried = Some((Instant::now(), fetched.is_some()));
-            if let (Some(fetched), Ok(mut keys)) = (fetched, self.keys.write()) {
-                *keys = Some((Instant::now(), fetched));
-            }
-        }
-        let came = tried.is_some_and(|(_, came)| came);
-        self.known(id).ok_or(if came { Refusal::Invalid } else { Refusal::Unavailable })
-    }
-
-    fn known(&self, id: &str) -> Option<DecodingKey> {
-        let keys = self.keys.read().ok()?;
-        let (at, keys) = keys.as_ref()?;
-        keys.get(id).filter(|_| at.elapsed() < MAX_AGE).cloned()
-    }
-
-    async fn fetch(&self) -> Option<HashMap<String, DecodingKey>> {
-        let answer = self.http.get(&self.jwks).timeout(PATIENCE).send().await.ok()?;
-        let set: JwkSet = answer.error_for_status().ok()?.json().await.ok()?;
-        let key = |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
-        Some(set.keys.iter().filter_map(key).collect())
     }
 }
 
@@ -140,12 +111,3 @@ struct Claims {
 const SKEW: Duration = Duration::from_secs(5);
 /// The longest life that Holdfast gives an assertion.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A `kid` that is not known has the keys fetched again, but not before this has passed since they were: strangers can
-/// make up as many as they like.
-const COOLDOWN: Duration = Duration::from_secs(30);
-/// The same after a fetch that failed.
-const RETRY: Duration = Duration::from_secs(1);
-/// Keys that were fetched so long ago are fetched again: one that Holdfast has dropped must not be believed for ever.
-const MAX_AGE: Duration = Duration::from_secs(600);
-/// How long Holdfast may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);

@@ -15,10 +15,10 @@ use crate::{Refusal, Verifier};
 pub struct AssertionLayer(Arc<Verifier>);
 
 impl AssertionLayer {
-    /// Asks `verifier`.
+    /// Asks `verifier`, which may be shared.
     #[must_use]
-    pub fn new(verifier: Verifier) -> Self {
-        Self(Arc::new(verifier))
+    pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
+        Self(verifier.into())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod assertion;
+mod keys;
 mod layer;
 
 pub use api::{Api, Begun, Error};

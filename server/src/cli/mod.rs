@@ -3,6 +3,7 @@
 mod arguments;
 mod check_config;
 mod dev;
+mod healthcheck;
 mod run;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -26,6 +27,7 @@ pub fn run(
         Ok(Command::NewToken) => print_new_token(),
         Ok(Command::CheckConfig { file }) => check_config::check_config(&file, environment),
         Ok(Command::Serve { file }) => run::serve_file(&file, environment),
+        Ok(Command::Healthcheck { api }) => healthcheck::healthcheck(&api),
         Ok(Command::Dev { data }) => dev::dev(&data, environment),
     }
     .leave()
@@ -93,6 +95,8 @@ Usage:
                                           its own CA and an embedded store in DIR (.holdfast-dev)
   holdfast serve --config FILE            the server
   holdfast check-config --config FILE     every problem of a configuration
+  holdfast healthcheck [--api URL]        whether the internal listener at URL (http://127.0.0.1:8444) answers;
+                                          for containers, which have no curl
   holdfast new-token                      a fresh API token and its line for the configuration
 
 Every key of the configuration can be set by a variable, which wins: HOLDFAST__SESSION__IDLE=30m
