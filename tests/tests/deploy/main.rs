@@ -3,6 +3,7 @@
 
 mod docker;
 mod files;
+mod health;
 mod kubernetes;
 mod metrics;
 mod prometheus;
