@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use reqwest::{Client, redirect};
 
 use super::Exit;
+
+/// What `holdfast healthcheck` may be told.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    /// The internal listener of the running server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8444")]
+    pub(super) api: String,
+}
 
 /// Asks `GET /healthz` of the internal listener at `api`: exit code 0 if the server answers, 1 if not.
 pub(super) fn healthcheck(api: &str) -> Exit {
