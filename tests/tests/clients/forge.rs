@@ -8,14 +8,14 @@ use holdfast_tests::server::{Device, base64url};
 use serde_json::{Value, json};
 
 /// Header and payload of a JWT, and its signature as it stands.
-pub struct Parts {
-    pub header: Value,
-    pub claims: Value,
-    pub signature: String,
+pub(crate) struct Parts {
+    pub(crate) header: Value,
+    pub(crate) claims: Value,
+    pub(crate) signature: String,
 }
 
 impl Parts {
-    pub fn of(jwt: &str) -> Result<Self> {
+    pub(crate) fn of(jwt: &str) -> Result<Self> {
         let mut parts = jwt.split('.');
         let mut next = || parts.next().context("no JWT");
         let decode =
@@ -24,25 +24,25 @@ impl Parts {
     }
 
     /// With another claim, and the signature that was there.
-    pub fn with_claim(mut self, name: &str, value: Value) -> String {
+    pub(crate) fn with_claim(mut self, name: &str, value: Value) -> String {
         self.claims[name] = value;
         self.encoded()
     }
 
     /// `alg: none` and no signature.
-    pub fn unsigned(mut self) -> String {
+    pub(crate) fn unsigned(mut self) -> String {
         self.header["alg"] = json!("none");
         self.signature.clear();
         self.encoded()
     }
 
     /// Signed by a key of our own under the server's `kid`.
-    pub fn signed_by(self, device: &Device) -> String {
+    pub(crate) fn signed_by(self, device: &Device) -> String {
         device.sign(&self.header.to_string(), &self.claims.to_string())
     }
 
     /// A MAC, with the server's public key as the secret.
-    pub fn with_mac(mut self, public_key: &str) -> String {
+    pub(crate) fn with_mac(mut self, public_key: &str) -> String {
         self.header["alg"] = json!("HS256");
         let input = self.input();
         let key = hmac::Key::new(hmac::HMAC_SHA256, public_key.as_bytes());

@@ -8,14 +8,14 @@ use holdfast_tests::run_to_end;
 use serde_json::Value;
 
 /// A driver in another language, ready to run.
-pub struct Script {
+pub(crate) struct Script {
     interpreter: PathBuf,
     driver: PathBuf,
 }
 
 impl Script {
     /// Walks the plan in `file`: the steps by name, and what came of each.
-    pub fn walk(&self, file: &Path) -> Result<Vec<(String, String)>> {
+    pub(crate) fn walk(&self, file: &Path) -> Result<Vec<(String, String)>> {
         let said = run_to_end(Command::new(&self.interpreter).arg(&self.driver).arg(file))?;
         said.lines()
             .map(|line| {
@@ -28,7 +28,7 @@ impl Script {
 }
 
 /// The library for Node, with the packages of its lock file.
-pub fn node() -> Result<Script> {
+pub(crate) fn node() -> Result<Script> {
     let folder = folder("node")?;
     for name in ["holdfast.js", "package.json", "package-lock.json", ".npmrc"] {
         std::fs::copy(sources("node").join(name), folder.join(name))?;
@@ -43,7 +43,7 @@ pub fn node() -> Result<Script> {
 }
 
 /// The library for Python, with the packages of `tests/clients/requirements.txt` in an environment of its own.
-pub fn python() -> Result<Script> {
+pub(crate) fn python() -> Result<Script> {
     let folder = folder("python")?;
     std::fs::copy(sources("python").join("holdfast.py"), folder.join("holdfast.py"))?;
     for name in ["driver.py", "requirements.txt"] {

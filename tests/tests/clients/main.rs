@@ -8,6 +8,9 @@ mod relay;
 mod rust;
 mod thin;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::Result;
 use holdfast::Clock;
 use holdfast_tests::server::{Server, Settings, TOKEN};
@@ -95,6 +98,8 @@ impl Stage {
 
 async fn started(root_key: &str, now: u64) -> Result<Server> {
     let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join("root.key"), format!("{root_key}\n"))?;
+    let file = folder.path().join("root.key");
+    std::fs::write(&file, format!("{root_key}\n"))?;
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600))?;
     Server::in_folder(folder, Settings::default().starting_at(now)).await
 }

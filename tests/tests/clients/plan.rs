@@ -9,23 +9,28 @@ use crate::forge::Parts;
 use crate::relay::Relay;
 
 /// A step and its outcome.
-pub type Expected = (Value, &'static str);
+pub(crate) type Expected = (Value, &'static str);
 
 /// Where the servers are, and what to do.
 #[derive(Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where the library looks for keys.
-    pub api: String,
+    pub(crate) api: String,
     /// The server.
-    pub internal: String,
+    pub(crate) internal: String,
     /// Where nobody listens.
-    pub nobody: String,
+    pub(crate) nobody: String,
     /// The app's origin.
-    pub origin: String,
-    pub steps: Vec<Expected>,
+    pub(crate) origin: String,
+    pub(crate) steps: Vec<Expected>,
 }
 
-pub async fn steps(server: &Server, late: &Server, foreign: &Server, relay: &Relay) -> Result<Vec<Expected>> {
+pub(crate) async fn steps(
+    server: &Server,
+    late: &Server,
+    foreign: &Server,
+    relay: &Relay,
+) -> Result<Vec<Expected>> {
     let good = assertion(server, "GET", "/orders").await?;
     let foreigner = assertion(foreign, "GET", "/orders").await?;
     let mut steps = verifying(server, late, &good, relay).await?;

@@ -14,7 +14,7 @@ use reqwest::Method;
 use tokio::net::TcpListener;
 
 /// Hands out the keys of one of two servers, or 503, and counts how often it was asked.
-pub struct Relay {
+pub(crate) struct Relay {
     address: String,
 }
 
@@ -27,7 +27,7 @@ struct Switch {
 }
 
 impl Relay {
-    pub async fn start(ours: &Server, theirs: &Server) -> Result<Self> {
+    pub(crate) async fn start(ours: &Server, theirs: &Server) -> Result<Self> {
         let switch = Switch {
             ours: keys_of(ours).await?,
             theirs: keys_of(theirs).await?,
@@ -45,7 +45,7 @@ impl Relay {
         Ok(Self { address })
     }
 
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.clone()
     }
 }

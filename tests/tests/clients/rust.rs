@@ -19,7 +19,7 @@ use tower_service::Service as _;
 use crate::plan::Plan;
 
 /// The steps by name, and what came of each.
-pub async fn walk(plan: &Plan) -> Result<Vec<(String, String)>> {
+pub(crate) async fn walk(plan: &Plan) -> Result<Vec<(String, String)>> {
     let mut walker = Walker::new(plan)?;
     let mut outcomes = Vec::new();
     for (step, _) in &plan.steps {

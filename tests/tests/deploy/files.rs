@@ -7,32 +7,32 @@ use anyhow::{Context as _, Result};
 use holdfast_tests::Program;
 
 /// A path in the repository.
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// A path below `server/deploy`.
-pub fn deploy(path: &str) -> PathBuf {
+pub(crate) fn deploy(path: &str) -> PathBuf {
     repository("server/deploy").join(path)
 }
 
 /// The text of a file below `server/deploy`.
-pub fn text(path: &str) -> Result<String> {
+pub(crate) fn text(path: &str) -> Result<String> {
     std::fs::read_to_string(deploy(path)).with_context(|| path.to_owned())
 }
 
 /// What `holdfast check-config` says of a file below `server/deploy`, as it stands.
-pub fn check_config(path: &str) -> Result<Output> {
+pub(crate) fn check_config(path: &str) -> Result<Output> {
     Ok(Program::Holdfast.command()?.args(["check-config", "--config"]).arg(deploy(path)).output()?)
 }
 
 /// The configuration in a file below `server/deploy`.
-pub fn configuration(path: &str) -> Result<toml::Table> {
+pub(crate) fn configuration(path: &str) -> Result<toml::Table> {
     Ok(text(path)?.parse()?)
 }
 
 /// The port of an address such as `configuration["public"]["listen"]`.
-pub fn port(configuration: &toml::Table, listener: &str) -> Result<i64> {
+pub(crate) fn port(configuration: &toml::Table, listener: &str) -> Result<i64> {
     let listen =
         configuration.get(listener).and_then(|table| table.get("listen")).and_then(toml::Value::as_str);
     let (_, port) = listen.and_then(|listen| listen.rsplit_once(':')).context("no address")?;
@@ -40,7 +40,7 @@ pub fn port(configuration: &toml::Table, listener: &str) -> Result<i64> {
 }
 
 /// The text behind two keys of the configuration.
-pub fn value<'a>(configuration: &'a toml::Table, table: &str, key: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(configuration: &'a toml::Table, table: &str, key: &str) -> Option<&'a str> {
     configuration.get(table)?.get(key)?.as_str()
 }
 

@@ -18,7 +18,7 @@ fn alerts() -> Result<Vec<Value>> {
 }
 
 /// Each question of the dashboard, annotations and variables included.
-pub fn expressions() -> Result<Vec<String>> {
+pub(crate) fn expressions() -> Result<Vec<String>> {
     let dashboard: Value = serde_json::from_str(&text("monitoring/holdfast.dashboard.json")?)?;
     let panels = dashboard["panels"].as_array().context("no panels")?;
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());

@@ -14,19 +14,35 @@ use crate::files::text;
 async fn the_server_needs_no_system_call_that_the_unit_forbids() -> Result<()> {
     let Some(()) = require(&[Prerequisite::Systemd, Prerequisite::Strace]) else { return Ok(()) };
     let stage = Stage::new()?;
-    let made = calls_of_a_life(&stage).await?;
+    let trace = trace_of_a_life(&stage).await?;
+    let made: BTreeSet<String> = trace.lines().filter_map(name_of).collect();
     assert!(made.contains("accept4") && made.contains("execve") && made.len() > 30, "{made:?}");
 
     let (allowed, forbidden) = filter_of_the_unit()?;
     let refused: Vec<_> =
         made.iter().filter(|name| !allowed.contains(*name) || forbidden.contains(*name)).collect();
     assert!(refused.is_empty(), "the unit would refuse {refused:?}");
+    // MemoryDenyWriteExecute and RestrictAddressFamilies.
+    let is_code = |line: &&str| {
+        line.contains("PROT_WRITE|PROT_EXEC") || line.contains("mprotect(") && line.contains("PROT_EXEC")
+    };
+    assert_eq!(trace.lines().find(is_code), None, "memory that is written and run");
+    let families = trace.lines().filter_map(|line| line.split_once(" socket(")?.1.split(',').next());
+    let families: BTreeSet<&str> = families.collect();
+    let unit = text("systemd/holdfast.service")?;
+    let allowed_families =
+        unit.lines().find_map(|line| line.strip_prefix("RestrictAddressFamilies=")).unwrap_or_default();
+    assert!(families.contains("AF_INET"), "{families:?}");
+    assert!(
+        families.iter().all(|family| allowed_families.split(' ').any(|allowed| allowed == *family)),
+        "{families:?}"
+    );
     assert!(forbidden.contains("setuid") && !allowed.contains("mount"), "this test sees what is forbidden");
     Ok(())
 }
 
-/// A login, a check, a refresh that is refused, readiness, and a stop in order; everything written to the disk.
-async fn calls_of_a_life(stage: &Stage) -> Result<BTreeSet<String>> {
+/// What strace has seen: a login, a check, a refresh that is refused, readiness, and a stop in order; everything written to the disk.
+async fn trace_of_a_life(stage: &Stage) -> Result<String> {
     let trace = stage.path().join("trace");
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--quiet=all", "--output"]).arg(&trace).arg(Program::Holdfast.path()?);
@@ -43,8 +59,7 @@ async fn calls_of_a_life(stage: &Stage) -> Result<BTreeSet<String>> {
     run_to_end(Command::new("kill").arg("-TERM").arg(pid))?;
     ensure!(server.ends().await?.success(), "the traced server failed");
 
-    let trace = std::fs::read_to_string(trace)?;
-    Ok(trace.lines().filter_map(name_of).collect())
+    Ok(std::fs::read_to_string(trace)?)
 }
 
 /// `1234 openat(…` and `1234 <... openat resumed>…`, and nothing of lines about signals and exits.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// Every document of a text.
-pub fn documents(text: &str) -> Result<Vec<Value>> {
+pub(crate) fn documents(text: &str) -> Result<Vec<Value>> {
     YamlLoader::load_from_str(text)?.iter().map(json).collect()
 }
 
