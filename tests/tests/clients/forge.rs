@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use holdfast_core::RootKey;
 use holdfast_tests::server::{Device, base64url};
 use serde_json::{Value, json};
 
@@ -41,6 +42,13 @@ impl Parts {
         device.sign(&self.header.to_string(), &self.claims.to_string())
     }
 
+    /// With other members in the header and other claims, `null` for none, as if the server itself had signed it.
+    pub(crate) fn as_by_the_server(mut self, server: &Device, header: Value, claims: Value) -> String {
+        lay_over(&mut self.header, header);
+        lay_over(&mut self.claims, claims);
+        self.signed_by(server)
+    }
+
     /// A MAC, with the server's public key as the secret.
     pub(crate) fn with_mac(mut self, public_key: &str) -> String {
         self.header["alg"] = json!("HS256");
@@ -59,3 +67,18 @@ impl Parts {
         format!("{header}.{claims}")
     }
 }
+
+/// The key that a server with this root key signs with at `now`, as decision 0008 derives it.
+pub(crate) fn signing_key(root_key: &str, now: u64) -> Result<Device> {
+    let root = RootKey::from_hex(root_key).context("no root key")?;
+    Device::of(root.signing_root().seed(now / WEEK, 0).as_ref())
+}
+
+fn lay_over(members: &mut Value, others: Value) {
+    if let (Value::Object(members), Value::Object(others)) = (members, others) {
+        members.extend(others);
+        members.retain(|_, value| !value.is_null());
+    }
+}
+
+const WEEK: u64 = 7 * 24 * 3600;

@@ -66,10 +66,9 @@ struct Stage {
 impl Stage {
     async fn set() -> Result<Self> {
         let now = Clock::system().now().as_secs();
-        let [ours, theirs] = ["1", "2"].map(|digit| digit.repeat(64));
-        let server = started(&ours, now).await?;
-        let late = started(&ours, now - 120).await?;
-        let foreign = started(&theirs, now).await?;
+        let server = started(ROOT_KEY, now).await?;
+        let late = started(ROOT_KEY, now - 120).await?;
+        let foreign = started(&"2".repeat(64), now).await?;
         let relay = Relay::start(&server, &foreign).await?;
         Ok(Self { server, late, foreign, relay })
     }
@@ -103,3 +102,5 @@ async fn started(root_key: &str, now: u64) -> Result<Server> {
     std::fs::set_permissions(&file, Permissions::from_mode(0o600))?;
     Server::in_folder(folder, Settings::default().starting_at(now)).await
 }
+
+const ROOT_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";

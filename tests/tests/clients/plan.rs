@@ -5,7 +5,8 @@ use holdfast_tests::server::{Api, COOKIE, Device, ORIGIN, OTHER_ORIGIN, OTHER_TO
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::forge::Parts;
+use crate::ROOT_KEY;
+use crate::forge::{Parts, signing_key};
 use crate::relay::Relay;
 
 /// A step and its outcome.
@@ -34,6 +35,7 @@ pub(crate) async fn steps(
     let good = assertion(server, "GET", "/orders").await?;
     let foreigner = assertion(foreign, "GET", "/orders").await?;
     let mut steps = verifying(server, late, &good, relay).await?;
+    steps.extend(believing(server, &good)?);
     steps.extend(guarding(server, &good).await?);
     steps.extend(rotating(&good, &foreigner, relay));
     steps.extend(calling());
@@ -83,6 +85,41 @@ async fn verifying(server: &Server, late: &Server, good: &str, relay: &Relay) ->
         verify("good after all that", good, "alice"),
         get("the keys were fetched once".to_owned(), format!("{}/asked", relay.address()), "1"),
     ])
+}
+
+/// What the server itself would have to sign before a library believed it. It signs none of these; a library must not
+/// rely on that.
+fn believing(server: &Server, good: &str) -> Result<Vec<Expected>> {
+    let now = server.now();
+    let key = signing_key(ROOT_KEY, now)?;
+    let signed = |name: &str, header: Value, claims: Value, outcome| -> Result<Expected> {
+        let name = format!("signed by the server: {name}");
+        Ok(verify(&name, &Parts::of(good)?.as_by_the_server(&key, header, claims), outcome))
+    };
+    let mut steps = vec![signed("unchanged", json!({}), json!({}), "alice")?];
+    for (name, header) in [
+        ("an access token by its typ", json!({ "typ": "at+jwt" })),
+        ("without typ", json!({ "typ": null })),
+        ("without kid", json!({ "kid": null })),
+    ] {
+        steps.push(signed(name, header, json!({}), "refused")?);
+    }
+    for (name, claims) in [
+        ("another audience", json!({ "aud": OTHER_ORIGIN })),
+        ("another issuer", json!({ "iss": OTHER_ORIGIN })),
+        ("a level that nobody knows", json!({ "bnd": "quantum" })),
+        ("a life of an hour", json!({ "exp": now + 3600 })),
+        ("a time to come", json!({ "iat": now + 3600, "exp": now + 3660 })),
+        ("a user that is a number", json!({ "sub": 7 })),
+    ] {
+        steps.push(signed(name, json!({}), claims, "refused")?);
+    }
+    for claim in ["aud", "auth_time", "bnd", "exp", "htm", "htu", "iss", "sid", "sub"] {
+        let mut claims = json!({});
+        claims[claim] = Value::Null;
+        steps.push(signed(&format!("without {claim}"), json!({}), claims, "refused")?);
+    }
+    Ok(steps)
 }
 
 /// What the middleware answers.
