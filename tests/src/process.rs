@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
@@ -31,11 +31,15 @@ impl HoldfastProcess {
 
     /// Like [`Self::start`], without waiting: for servers that are expected not to become ready.
     pub fn spawn(directory: &Path, config: &str) -> Result<Self> {
+        Self::spawn_by(Program::Holdfast.command()?, directory, config)
+    }
+
+    /// Like [`Self::spawn`], by a command that takes the arguments of `holdfast` behind its own, such as a tracer's.
+    pub fn spawn_by(mut command: Command, directory: &Path, config: &str) -> Result<Self> {
         std::fs::write(directory.join("holdfast.toml"), config)?;
         let log = OpenOptions::new().create(true).append(true).open(log_file(directory))?;
         let group = ProcessGroup::start(
-            Program::Holdfast
-                .command()?
+            command
                 .args(["serve", "--config", "holdfast.toml"])
                 .current_dir(directory)
                 .stdin(Stdio::null())

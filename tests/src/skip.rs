@@ -12,8 +12,16 @@ pub enum Prerequisite {
     Chromium,
     /// Node.js and its package manager, for clients from the npm registry.
     Node,
+    /// Prometheus and `promtool`, which know whether rules are rules.
+    Prometheus,
+    /// Python, for the library for it.
+    Python,
+    /// `strace`, which says what a program asks of the kernel.
+    Strace,
     /// The software TPM.
     Swtpm,
+    /// What systemd says of units, users and folders without running.
+    Systemd,
     /// `swtpm_setup` and its local CA, which give a software TPM an endorsement certificate.
     SwtpmSetup,
     /// The `tpm2_*` command-line tools.
@@ -44,6 +52,10 @@ impl Prerequisite {
         match self {
             Self::Chromium => &["chromium", "certutil"],
             Self::Node => &["node", "npm"],
+            Self::Prometheus => &["prometheus", "promtool"],
+            Self::Python => &["python3"],
+            Self::Strace => &["strace"],
+            Self::Systemd => &["systemd-analyze", "systemd-sysusers", "systemd-tmpfiles"],
             Self::Swtpm => &["swtpm"],
             Self::SwtpmSetup => &["swtpm", "swtpm_setup", "swtpm_localca"],
             Self::Tpm2Tools => &["tpm2_getcap"],

@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, completions, dev, man, rotate_root_key};
+use super::{Exit, completions, dev, healthcheck, man, rotate_root_key};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -42,6 +42,10 @@ pub(super) enum Command {
     ///
     /// Writes the file of the root key anew, with the new key in its first line. The server takes it at SIGHUP.
     RotateRootKey(rotate_root_key::Arguments),
+    /// Whether a running server answers. For containers, which have no curl.
+    ///
+    /// Asks GET /healthz of the internal listener: exit code 0 if it answers within two seconds, 1 if not.
+    Healthcheck(healthcheck::Arguments),
     /// What a shell needs to complete the command line.
     ///
     /// For bash: holdfast completions bash > /etc/bash_completion.d/holdfast
@@ -109,6 +113,10 @@ mod tests {
         Command::Dev(dev::Arguments { data: data.into() })
     }
 
+    fn health(api: &str) -> Command {
+        Command::Healthcheck(healthcheck::Arguments { api: api.to_owned() })
+    }
+
     fn file(name: &str) -> ConfigFile {
         ConfigFile { file: name.into() }
     }
@@ -128,6 +136,8 @@ mod tests {
             ("serve --config a.toml", Command::Serve(file("a.toml"))),
             ("check-config --config=a.toml", Command::CheckConfig(file("a.toml"))),
             ("new-token", Command::NewToken),
+            ("healthcheck", health("http://127.0.0.1:8444")),
+            ("healthcheck --api http://10.0.0.1:1", health("http://10.0.0.1:1")),
         ] {
             assert_eq!(read(line).ok(), Some(command), "{line:?}");
         }
@@ -166,6 +176,9 @@ mod tests {
             ("serve --config a --data b", "--data"),
             ("--data x serve --config a", "--data"),
             ("dev --config x", "--config"),
+            ("serve --config a --api b", "--api"),
+            ("healthcheck --config a", "--config"),
+            ("healthcheck --api", "a value is required"),
         ] {
             let exit = read(line).expect_err(line);
             assert_eq!(exit.code, 2, "{line}");

@@ -4,6 +4,7 @@ mod arguments;
 mod check_config;
 mod completions;
 mod dev;
+mod healthcheck;
 mod man;
 mod new_token;
 mod rotate_root_key;
@@ -26,6 +27,7 @@ pub fn run(
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),
         Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
+        Ok(Command::Healthcheck(arguments)) => healthcheck::healthcheck(&arguments.api),
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
         Ok(Command::RotateRootKey(arguments)) => rotate_root_key::rotate_root_key(&arguments, environment),

@@ -24,6 +24,12 @@ impl Device {
         Ok(Self { key })
     }
 
+    /// The key of this secret.
+    pub fn of(secret: &[u8]) -> Result<Self> {
+        let key = SigningKey::from_slice(secret).map_err(|error| anyhow!("no key: {error}"))?;
+        Ok(Self { key })
+    }
+
     /// The public half, members in Chromium's order.
     #[must_use]
     pub fn jwk(&self) -> String {
