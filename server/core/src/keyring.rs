@@ -109,6 +109,7 @@ pub(crate) struct KeySet {
     pub(crate) code: MacKey,
     pub(crate) refresh_token: MacKey,
     pub(crate) refresh_successor: MacKey,
+    pub(crate) backup: MacKey,
 }
 
 impl KeySet {
@@ -122,6 +123,7 @@ impl KeySet {
             code: MacKey::new(&root.derive("oauth code")),
             refresh_token: MacKey::new(&root.derive("oauth refresh token")),
             refresh_successor: MacKey::new(&root.derive("oauth refresh successor")),
+            backup: MacKey::new(&root.derive("store backup")),
         }
     }
 }
