@@ -18,6 +18,7 @@ mod house;
 mod issuers;
 mod listen;
 mod oauth;
+mod openapi;
 mod random;
 mod respond;
 mod router;

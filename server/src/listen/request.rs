@@ -16,7 +16,7 @@ use crate::{
     error::Trouble,
     extract::gateway::public_client_ip,
     house::Holdfast,
-    respond::{Code, Problem},
+    respond::{Code, Problem, ProblemCode},
     telemetry::{Event, EventName, log::RequestLine},
 };
 
@@ -103,7 +103,7 @@ impl Shared {
                     &format!("request {request_id} met a mistake of the server"),
                 );
                 let detail = "the server made a mistake; its log says at which request";
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
+                Problem::of(ProblemCode::InternalError, detail).into_response()
             }
         }
     }
@@ -133,7 +133,7 @@ impl Shared {
     ) {
         let elapsed = started.elapsed();
         let status = response.status().as_u16();
-        let code = response.extensions().get::<Code>().map(|code| code.0);
+        let code = response.extensions().get::<Code>().map(|code| code.as_str());
         self.house.metrics.request(self.name, status, elapsed.as_secs_f64());
         if let Some(trouble) = response.extensions().get::<Trouble>() {
             self.tell_of_trouble(context, trouble);
@@ -162,7 +162,7 @@ impl Shared {
         };
         let event = Event {
             event: Some(EventName::StoreUnavailable),
-            reason: Some(trouble.code()),
+            reason: Some(trouble.code().as_str()),
             request_id: Some(context.request_id.as_str()),
             detail: Some(&detail),
             ..Event::default()
