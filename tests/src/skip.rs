@@ -12,6 +12,8 @@ pub enum Prerequisite {
     Chromium,
     /// Node.js and its package manager, for clients from the npm registry.
     Node,
+    /// Python, which makes virtual environments for packages from PyPI.
+    Python,
     /// The software TPM.
     Swtpm,
     /// `swtpm_setup` and its local CA, which give a software TPM an endorsement certificate.
@@ -44,6 +46,7 @@ impl Prerequisite {
         match self {
             Self::Chromium => &["chromium", "certutil"],
             Self::Node => &["node", "npm"],
+            Self::Python => &["python3"],
             Self::Swtpm => &["swtpm"],
             Self::SwtpmSetup => &["swtpm", "swtpm_setup", "swtpm_localca"],
             Self::Tpm2Tools => &["tpm2_getcap"],
