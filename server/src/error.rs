@@ -4,6 +4,8 @@ use std::fmt;
 
 use holdfast_store::Unavailable;
 
+use crate::respond::ProblemCode;
+
 /// Something this server needs is not there right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -21,13 +23,13 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     /// The stable code.
-    pub(crate) const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> ProblemCode {
         match self {
-            Self::Busy => "rate_limited",
-            Self::Contention => "contention",
-            Self::Issuer => "issuer_unavailable",
-            Self::Randomness => "randomness_unavailable",
-            Self::Store(_) => "store_unavailable",
+            Self::Busy => ProblemCode::RateLimited,
+            Self::Contention => ProblemCode::Contention,
+            Self::Issuer => ProblemCode::IssuerUnavailable,
+            Self::Randomness => ProblemCode::RandomnessUnavailable,
+            Self::Store(_) => ProblemCode::StoreUnavailable,
         }
     }
 }

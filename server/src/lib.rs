@@ -21,6 +21,7 @@ mod limits;
 mod listen;
 mod live;
 mod oauth;
+mod openapi;
 mod random;
 mod reload;
 mod respond;

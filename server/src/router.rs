@@ -1,17 +1,15 @@
-//! Every route of both listeners, and nothing else.
+//! Every route of both listeners, and nothing else. A route stands here with its handler and its description.
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    routing::{any, delete, get, post},
-};
+use axum::Router;
 
 use crate::{
     house::Holdfast,
+    openapi::{self, Table},
     routes::{
         check, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session, refresh,
-        register, resume, sessions, verify,
+        register, resume, sessions, store, verify,
     },
 };
 
@@ -22,42 +20,63 @@ pub(crate) fn public(house: Arc<Holdfast>) -> Router {
 
 /// The public routes, for whoever adds some of their own.
 pub(crate) fn public_routes() -> Router<Arc<Holdfast>> {
-    Router::new()
-        .route("/_holdfast/dbsc/register", post(register::register))
-        .route("/_holdfast/dbsc/refresh", post(refresh::refresh))
-        .route("/_holdfast/session", get(own_session::own_session))
-        .route("/_holdfast/logout", post(logout::logout))
-        .route("/_holdfast/resume", get(resume::resume))
-        .route("/_holdfast/jwks", get(jwks::jwks))
-        .route(oauth::TOKEN_PATH, post(oauth::token).options(oauth::preflight))
-        .route("/_holdfast/oauth/revoke", post(oauth::revoke).options(oauth::preflight))
-        .route("/_holdfast/oauth/introspect", post(oauth::introspect))
-        .route("/_holdfast/oauth/nonce", get(oauth::nonce).options(oauth::preflight))
-        .route("/.well-known/oauth-authorization-server", get(oauth::authorization_server))
-        .route("/.well-known/oauth-protected-resource", get(oauth::protected_resource))
+    public_table().into_router()
 }
 
 /// For app back ends, gateways and operators.
 pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
-    let routes = Router::new()
-        .route("/v1/sessions", post(sessions::create).get(sessions::list).delete(sessions::end_everyone))
-        .route("/v1/sessions/{id}", get(sessions::read).delete(sessions::end_one))
-        .route("/v1/sessions/{id}/regenerate", post(sessions::regenerate))
-        .route("/v1/users/{user}/sessions", delete(sessions::end_user))
-        .route("/v1/check", post(check::check))
-        .route("/verify/nginx", get(verify::nginx))
-        .route("/verify/caddy", get(verify::forwarded))
-        .route("/verify/traefik", get(verify::forwarded))
-        .route("/verify/haproxy", get(verify::forwarded))
-        .route("/verify/envoy", any(verify::envoy))
-        .route("/verify/envoy/", any(verify::envoy))
-        .route("/verify/envoy/{*path}", any(verify::envoy))
-        .route("/healthz", get(operations::healthz))
-        .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::metrics))
-        .route("/openapi.json", get(operations::openapi))
-        .route("/_holdfast/jwks", get(jwks::jwks));
-    finish(routes, house)
+    finish(internal_table().into_router(), house)
+}
+
+pub(crate) fn public_table() -> Table {
+    use openapi::{browsers, oauth as about};
+    Table::new()
+        .post("/_holdfast/dbsc/register", register::register, browsers::register)
+        .post("/_holdfast/dbsc/refresh", refresh::refresh, browsers::refresh)
+        .get("/_holdfast/session", own_session::own_session, browsers::own_session)
+        .post("/_holdfast/logout", logout::logout, browsers::logout)
+        .get("/_holdfast/resume", resume::resume, browsers::resume)
+        .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
+        .post(oauth::TOKEN_PATH, oauth::token, about::token)
+        .options(oauth::TOKEN_PATH, oauth::preflight, about::preflight_token)
+        .post("/_holdfast/oauth/revoke", oauth::revoke, about::revoke)
+        .options("/_holdfast/oauth/revoke", oauth::preflight, about::preflight_revoke)
+        .post("/_holdfast/oauth/introspect", oauth::introspect, about::introspect)
+        .get("/_holdfast/oauth/nonce", oauth::nonce, about::nonce)
+        .options("/_holdfast/oauth/nonce", oauth::preflight, about::preflight_nonce)
+        .get(
+            "/.well-known/oauth-authorization-server",
+            oauth::authorization_server,
+            about::authorization_server,
+        )
+        .get("/.well-known/oauth-protected-resource", oauth::protected_resource, about::protected_resource)
+}
+
+pub(crate) fn internal_table() -> Table {
+    use openapi::{browsers, checks, operations as operators, sessions as about, store as about_store};
+    Table::new()
+        .post("/v1/sessions", sessions::create, about::create)
+        .get("/v1/sessions", sessions::list, about::list)
+        .delete("/v1/sessions", sessions::end_everyone, about::end_everyone)
+        .get("/v1/sessions/{id}", sessions::read, about::read)
+        .delete("/v1/sessions/{id}", sessions::end_one, about::end_one)
+        .post("/v1/sessions/{id}/regenerate", sessions::regenerate, about::regenerate)
+        .delete("/v1/users/{user}/sessions", sessions::end_user, about::end_user)
+        .post("/v1/check", check::check, checks::check)
+        .get("/v1/backup", store::backup, about_store::backup)
+        .post("/v1/restore", store::restore, about_store::restore)
+        .get("/verify/nginx", verify::nginx, checks::nginx)
+        .get("/verify/caddy", verify::forwarded, checks::caddy)
+        .get("/verify/traefik", verify::forwarded, checks::traefik)
+        .get("/verify/haproxy", verify::forwarded, checks::haproxy)
+        .any("/verify/envoy", verify::envoy, checks::envoy_root)
+        .any("/verify/envoy/", verify::envoy, checks::envoy_slash)
+        .any("/verify/envoy/{*path}", verify::envoy, checks::envoy_path)
+        .get("/healthz", operations::healthz, operators::healthz)
+        .get("/readyz", operations::readyz, operators::readyz)
+        .get("/metrics", operations::metrics, operators::metrics)
+        .get("/openapi.json", operations::openapi, operators::openapi)
+        .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
 }
 
 /// What every table of routes ends with.

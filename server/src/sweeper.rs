@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holdfast_core::session::Standing;
+use holdfast_core::{UnixTime, session::Standing};
 use holdfast_store::{Backend, Found, Sweep};
 
 use crate::{
@@ -23,15 +23,7 @@ pub(crate) async fn sweep_forever(live: Arc<Live>, ids: Arc<RequestIds>) {
 
 async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     let now = house.clock.now();
-    let for_judge = Arc::clone(house);
-    let judge = move |found: &Found| match (
-        found.session.record().ended,
-        for_judge.standing(&found.session, found.activity, now),
-    ) {
-        (Some(ended), _) if now >= ended.at.after(READABLE) => Sweep::Forget,
-        (None, Standing::Ended(ended)) => Sweep::End(ended),
-        (Some(_) | None, _) => Sweep::Keep,
-    };
+    let judge = judge(house, now);
     // Trouble with the store is told by the requests that meet it; the sweep comes round again.
     let Ok(swept) = house.store.sweep(now, BATCH, &judge).await else { return };
     for session in swept.ended {
@@ -39,6 +31,19 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
         let context =
             Context { now, peer: unspecified, client_ip: unspecified, request_id: ids.next(), trace: None };
         record_end(house, &session, &context);
+    }
+}
+
+/// What time does to a session.
+pub(crate) fn judge(house: &Arc<Holdfast>, now: UnixTime) -> impl Fn(&Found) -> Sweep + Send + Sync + use<> {
+    let house = Arc::clone(house);
+    move |found| {
+        let standing = house.standing(&found.session, found.activity, now);
+        match (found.session.record().ended, standing) {
+            (Some(ended), _) if now >= ended.at.after(READABLE) => Sweep::Forget,
+            (None, Standing::Ended(ended)) => Sweep::End(ended),
+            (Some(_) | None, _) => Sweep::Keep,
+        }
     }
 }
 

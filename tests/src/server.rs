@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod audit;
+mod described;
 mod device;
 mod grant;
 mod settings;

@@ -24,6 +24,9 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every answer.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Deny, Self::StepUp, Self::Reprove];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -108,6 +108,7 @@ pub(crate) struct KeySet {
     pub(crate) code: MacKey,
     pub(crate) refresh_token: MacKey,
     pub(crate) refresh_successor: MacKey,
+    pub(crate) backup: MacKey,
 }
 
 impl KeySet {
@@ -121,6 +122,7 @@ impl KeySet {
             code: MacKey::new(&root.derive("oauth code")),
             refresh_token: MacKey::new(&root.derive("oauth refresh token")),
             refresh_successor: MacKey::new(&root.derive("oauth refresh successor")),
+            backup: MacKey::new(&root.derive("store backup")),
         }
     }
 }

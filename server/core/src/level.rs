@@ -81,6 +81,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every protocol.
+    pub const ALL: [Self; 2] = [Self::Dbsc, Self::Dpop];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@
 //! Where to begin: [`dbsc`], [`dpop`] and [`oauth`] read in the order of their protocols, [`session`] holds the record and its transitions,
 //! [`check`] answers the question "may this request go on?".
 
+pub mod backup;
 pub mod check;
 pub mod cookie;
 pub mod dbsc;

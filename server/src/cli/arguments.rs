@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, completions, dev, healthcheck, man, rotate_root_key};
+use super::{Exit, backup, completions, dev, healthcheck, man, restore, rotate_root_key};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -27,7 +27,7 @@ struct Line {
 /// A command with its arguments. What follows the name in the help is its documentation here.
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum Command {
-    /// Development mode, which is what no command means: <https://localhost:8443> with a demo app, a CA of its own and an
+    /// Development mode, which is what no command means: a demo app on port 8443 of localhost, with a CA of its own and an
     /// embedded store.
     Dev(dev::Arguments),
     /// The server, until SIGTERM or SIGINT. SIGHUP makes it read the configuration again.
@@ -46,6 +46,14 @@ pub(super) enum Command {
     ///
     /// Asks GET /healthz of the internal listener: exit code 0 if it answers within two seconds, 1 if not.
     Healthcheck(healthcheck::Arguments),
+    /// A backup of a running server, as a file.
+    ///
+    /// It has every session that was acknowledged before, and every end. It holds no bearer secret, and personal data.
+    Backup(backup::Arguments),
+    /// Merge a backup into a running server.
+    ///
+    /// What is there and newer stays, what is not known comes in, and an end wins, whichever side knows of it.
+    Restore(restore::Arguments),
     /// What a shell needs to complete the command line.
     ///
     /// For bash: holdfast completions bash > /etc/bash_completion.d/holdfast
@@ -54,6 +62,10 @@ pub(super) enum Command {
     ///
     /// To read them all: holdfast man | man -l -
     Man(man::Arguments),
+    /// The description of the HTTP API, as OpenAPI 3.1.
+    ///
+    /// The same as GET /openapi.json on the internal listener.
+    Openapi,
 }
 
 /// The option that many commands share.

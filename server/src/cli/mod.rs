@@ -1,18 +1,23 @@
 //! The command line: arguments to one function each.
 
 mod arguments;
+mod backup;
 mod check_config;
 mod completions;
 mod dev;
 mod healthcheck;
 mod man;
 mod new_token;
+mod operator;
+mod restore;
 mod rotate_root_key;
 mod serve;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use arguments::{Command, parse};
+
+use crate::openapi;
 
 /// Runs the command that the arguments name. `environment` is read for `HOLDFAST__…` variables and nothing else.
 ///
@@ -24,6 +29,7 @@ pub fn run(
     let environment = environment.into_iter().collect();
     match parse(arguments) {
         Err(ending) => ending,
+        Ok(Command::Backup(arguments)) => backup::backup(&arguments),
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),
         Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
@@ -31,6 +37,8 @@ pub fn run(
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
         Ok(Command::RotateRootKey(arguments)) => rotate_root_key::rotate_root_key(&arguments, environment),
+        Ok(Command::Openapi) => Exit::done(openapi::document().trim_end()),
+        Ok(Command::Restore(arguments)) => restore::restore(&arguments),
         Ok(Command::Serve(config)) => serve::serve_file(&config.file, environment),
     }
     .leave()

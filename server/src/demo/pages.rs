@@ -22,7 +22,7 @@ use crate::{
         cookies::Credential,
         fetch::{FetchMetadata, only},
     },
-    respond::{Problem, SessionView, header_value, json},
+    respond::{Problem, ProblemCode, SessionView, header_value, json},
     sessions::{begin, end_of_user},
 };
 
@@ -53,10 +53,10 @@ pub(super) async fn login(
     headers: HeaderMap,
     form: Result<Form<LoginForm>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(form) = form.map_err(|_| Problem::bad_request("bad_request", "the form has one field, user"))?;
+    let Form(form) = form.map_err(|_| Problem::bad_request("the form has one field, user"))?;
     let user = form.user.trim();
     if user.is_empty() || user.len() > 64 || user.chars().any(char::is_control) {
-        return Err(Problem::bad_request("bad_request", "a user has 1 to 64 characters"));
+        return Err(Problem::bad_request("a user has 1 to 64 characters"));
     }
     let login = Login {
         app: Arc::clone(&demo.app.name),
@@ -184,11 +184,7 @@ pub(super) fn refuse_foreign(demo: &Demo, headers: &HeaderMap) -> Result<(), Pro
     if FetchMetadata::read(|name| only(texts(headers, name))).is_from(&demo.app.origin) {
         return Ok(());
     }
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "cross_origin",
-        "this form belongs to the demo app; post it from there",
-    ))
+    Err(Problem::of(ProblemCode::CrossOrigin, "this form belongs to the demo app; post it from there"))
 }
 
 pub(super) fn html(page: &'static str) -> Response {

@@ -6,7 +6,10 @@ use axum::{
     extract::{Query, State},
     response::Response,
 };
-use holdfast_core::{check::Decision, cookie::AuthenticCookie};
+use holdfast_core::{
+    check::{Decision, Reason},
+    cookie::AuthenticCookie,
+};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +21,7 @@ use crate::{
     context::Context,
     extract::cookies::Credential,
     random::random,
-    respond::{Problem, json},
+    respond::{Problem, ProblemCode, json},
     token::hex,
 };
 
@@ -31,7 +34,11 @@ pub(super) async fn page() -> Response {
 pub(super) async fn copy(State(demo): State<Arc<Demo>>, headers: HeaderMap) -> Result<Response, Problem> {
     refuse_foreign(&demo, &headers)?;
     let Credential::One(cookie) = demo.credential(&headers) else {
-        return Err(Problem::bad_request("no_credential", "there is no cookie to steal: log in first"));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            Reason::NoCredential,
+            "there is no cookie to steal: log in first",
+        ));
     };
     let number = hex(&random::<16>()?);
     let mut copies = demo.copies.lock();
@@ -52,7 +59,7 @@ pub(super) async fn attempt(
     let copy =
         demo.copies.lock().iter().find(|(number, _)| *number == input.copy).map(|(_, cookie)| cookie.clone());
     let copy = copy
-        .ok_or_else(|| Problem::bad_request("no_copy", "this copy is not known any more; steal another"))?;
+        .ok_or_else(|| Problem::of(ProblemCode::NoCopy, "this copy is not known any more; steal another"))?;
     let answer = demo.check("GET", "/private", &HeaderMap::new(), Credential::One(&copy), &context).await?;
     let cookie = AuthenticCookie::open(&demo.house.keyring, &copy);
     Ok(json(

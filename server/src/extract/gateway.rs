@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, request::Parts};
 use crate::{
     context::Context,
     house::{Gateways, Holdfast},
-    respond::Problem,
+    respond::{Code, Problem, ProblemCode},
 };
 
 /// The header in which gateways send their secret.
@@ -43,17 +43,17 @@ impl FromRequestParts<Arc<Holdfast>> for Gateway {
         let context = Context::from_request_parts(parts, house).await?;
         let Some(gateways) = &house.gateways else {
             return Err(refused(
-                "gateways_off",
+                ProblemCode::GatewaysOff,
                 "no gateway is configured; write [gateways] with trusted and secret_file",
             ));
         };
         if !gateways.trusts(context.peer) {
-            return Err(refused("gateway_untrusted", "this address is not in [gateways] trusted"));
+            return Err(refused(ProblemCode::GatewayUntrusted, "this address is not in [gateways] trusted"));
         }
         let presented = only(&parts.headers, SECRET_HEADER)?;
         let _matches = gateways.secret.matches(presented).ok_or_else(|| {
             refused(
-                "gateway_secret",
+                ProblemCode::GatewaySecret,
                 "Holdfast-Gateway-Secret does not hold the secret of [gateways] secret_file",
             )
         })?;
@@ -120,7 +120,7 @@ fn client_ip<'a>(
         let hop = hop.trim_matches([' ', '\t']);
         client = hop.parse::<IpAddr>().map_err(|_| {
             refused(
-                "gateway_request",
+                ProblemCode::GatewayRequest,
                 "X-Forwarded-For holds something that is not an address; the gateway must write it",
             )
         })?;
@@ -145,9 +145,14 @@ pub(crate) fn public_client_ip(house: &Holdfast, peer: IpAddr, headers: &HeaderM
 fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Problem> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(refused("gateway_request", format!("the gateway must send {name} exactly once")));
+        return Err(refused(
+            ProblemCode::GatewayRequest,
+            format!("the gateway must send {name} exactly once"),
+        ));
     };
-    value.to_str().map_err(|_| refused("gateway_request", format!("{name} holds bytes that are no text")))
+    value
+        .to_str()
+        .map_err(|_| refused(ProblemCode::GatewayRequest, format!("{name} holds bytes that are no text")))
 }
 
 /// Refuses headers that some back ends read as one of ours: `Holdfast_User` and `Holdfast.User` reach a CGI program as
@@ -159,7 +164,7 @@ fn refuse_aliases(headers: &HeaderMap) -> Result<(), Problem> {
     });
     if alias {
         return Err(refused(
-            "policy_denied",
+            Reason::PolicyDenied,
             "a request header imitates one of the identity headers with \"_\" or \".\"",
         ));
     }
@@ -167,7 +172,7 @@ fn refuse_aliases(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// 403: the only refusal besides 401 that nginx passes on, and the gateway's matter, not the user's.
-fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Problem {
+fn refused(code: impl Into<Code>, detail: impl Into<Cow<'static, str>>) -> Problem {
     let reason = HeaderValue::from_static(Reason::PolicyDenied.as_str());
     Problem::new(StatusCode::FORBIDDEN, code, detail).with(REASON_HEADER, reason)
 }

@@ -1,10 +1,15 @@
 //! JSON bodies of the internal API.
 
-use axum::{body::Body, extract::FromRequest};
-use http::{Request, StatusCode, header};
-use serde::de::DeserializeOwned;
+use std::{fmt, marker::PhantomData};
 
-use crate::respond::Problem;
+use axum::{body::Body, extract::FromRequest};
+use http::{Request, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::respond::{Problem, ProblemCode};
 
 /// A body of at most 64 KiB that is the JSON of a `T`, and nothing else.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -19,7 +24,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         });
         if !is_json {
             let detail = "this call takes Content-Type: application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+            return Err(Problem::of(ProblemCode::NotJson, detail));
         }
         let declared =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -28,16 +33,63 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let bytes = super::body::read(request.into_body(), MAX_BODY_BYTES).await.ok_or_else(too_large)?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| {
-            Problem::bad_request("bad_request", format!("the body is not what this call takes: {error}"))
-        })
+        serde_json::from_slice(bytes)
+            .map(|Object(value)| Self(value))
+            .map_err(|error| Problem::bad_request(format!("the body is not what this call takes: {error}")))
+    }
+}
+
+/// A JSON object that is read as a `T`. A derived `Deserialize` would also take an array of the values.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
     }
 }
 
 fn too_large() -> Problem {
     let detail = "the body is larger than 64 KiB, or it broke off, or it did not come in time";
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    Problem::of(ProblemCode::BodyTooLarge, detail)
 }
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 const MAX_BODY_BYTES_U64: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Pair {
+        a: u8,
+        b: Option<u8>,
+    }
+
+    #[test]
+    fn an_object_is_no_array() {
+        let read =
+            |text| serde_json::from_str::<Object<Pair>>(text).map(|Object(pair)| (pair.a, pair.b)).ok();
+        assert_eq!(read(r#"{"a":1,"b":2}"#), Some((1, Some(2))));
+        assert_eq!(read(r#"{"a":1}"#), Some((1, None)));
+        for text in ["[1,2]", "[1]", "null", "1", r#""a""#, r#"{"a":1,"c":2}"#, r#"{"a":1,"a":1}"#, "{}"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

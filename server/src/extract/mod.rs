@@ -10,13 +10,16 @@ mod json;
 mod permit;
 pub(crate) mod trace;
 
-pub(crate) use json::Json;
+pub(crate) use json::{Json, Object};
 pub(crate) use permit::{AppPermit, OperatorPermit, Permit};
 
 use axum::extract::{FromRequestParts, Path};
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 
-use crate::{context::Context, respond::Problem};
+use crate::{
+    context::Context,
+    respond::{Problem, ProblemCode},
+};
 
 impl<S: Send + Sync> FromRequestParts<S> for Context {
     type Rejection = Problem;
@@ -25,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Context {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().copied().ok_or_else(|| {
             let detail = "the request did not come through a listener";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+            Problem::of(ProblemCode::InternalError, detail)
         })
     }
 }
@@ -37,9 +40,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathPart {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(part) = Path::from_request_parts(parts, state).await.map_err(|_| {
-            Problem::bad_request("bad_request", "the path holds bytes that are no UTF-8 text")
-        })?;
+        let Path(part) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::bad_request("the path holds bytes that are no UTF-8 text"))?;
         Ok(Self(part))
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use crate::{
     house::{App, Holdfast},
-    respond::Problem,
+    respond::{Problem, ProblemCode},
     token::TokenHash,
 };
 
@@ -94,10 +94,10 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 }
 
 fn unauthorized(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    Problem::of(ProblemCode::Unauthorized, detail)
         .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"holdfast\""))
 }
 
 fn forbidden(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    Problem::of(ProblemCode::Forbidden, detail)
 }

@@ -17,7 +17,13 @@ use holdfast_core::SessionId;
 use http::{HeaderValue, StatusCode, header};
 
 use self::buckets::Buckets;
-use crate::{Clock, config::LimitsConfig, error::Trouble, respond::Problem, telemetry::Metrics};
+use crate::{
+    Clock,
+    config::LimitsConfig,
+    error::Trouble,
+    respond::{Problem, ProblemCode},
+    telemetry::Metrics,
+};
 
 /// The limits of the configuration, and how far everybody has used them.
 pub(crate) struct Limits {
@@ -170,9 +176,9 @@ impl Limited {
     pub(crate) fn answer(self, path: &str) -> Problem {
         let is_own_fault = self.limit == Limit::Address && !path.starts_with("/_holdfast/dbsc/");
         let (status, code, detail) = match (self.limit, is_own_fault) {
-            (Limit::Address, true) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", TOO_MANY),
-            (Limit::Address, false) => (StatusCode::SERVICE_UNAVAILABLE, "rate_limited", TOO_MANY),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", OVERLOADED),
+            (Limit::Address, true) => (StatusCode::TOO_MANY_REQUESTS, ProblemCode::RateLimited, TOO_MANY),
+            (Limit::Address, false) => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::RateLimited, TOO_MANY),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Overloaded, OVERLOADED),
         };
         // Whole seconds, and not less than one (RFC 9110 §10.2.3).
         let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);

@@ -28,7 +28,7 @@ use crate::{
     house::Holdfast,
     limits::{Admission, Admitted, Limited},
     live::{Live, Served},
-    respond::{Code, Problem, header_value},
+    respond::{Code, Problem, ProblemCode, header_value},
     telemetry::{Event, EventName, Finished, log::RequestLine},
 };
 
@@ -172,7 +172,7 @@ impl Shared {
                     &format!("request {request_id} met a mistake of the server"),
                 );
                 let detail = "the server made a mistake; its log says at which request";
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
+                Problem::of(ProblemCode::InternalError, detail).into_response()
             }
         }
     }
@@ -203,7 +203,7 @@ impl Shared {
     ) {
         let elapsed = started.elapsed();
         let status = response.status().as_u16();
-        let code = response.extensions().get::<Code>().map(|code| code.0);
+        let code = response.extensions().get::<Code>().map(|code| code.as_str());
         let trace_id = context.trace_id().map(|trace| trace.to_string());
         house.metrics.request(self.name, status, elapsed.as_secs_f64());
         if let Some(trace) = context.trace.filter(|trace| trace.sampled) {
@@ -250,7 +250,7 @@ impl Shared {
         };
         let event = Event {
             event: Some(EventName::StoreUnavailable),
-            reason: Some(trouble.code()),
+            reason: Some(trouble.code().as_str()),
             request_id: Some(context.request_id.as_str()),
             trace_id: context.trace_id(),
             detail: Some(&detail),

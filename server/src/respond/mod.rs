@@ -1,9 +1,11 @@
 //! How outcomes look on the wire.
 
+mod code;
 mod problem;
 mod view;
 
-pub(crate) use problem::{Code, Problem};
+pub(crate) use code::{Code, OAuthError, ProblemCode};
+pub(crate) use problem::Problem;
 pub(crate) use view::SessionView;
 
 use axum::response::{IntoResponse, Response};

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::code::{Code, ProblemCode};
 use crate::error::Trouble;
 
 /// An answer that says what happened, whose turn it is and what would be right. Never a secret; what a client sent only
@@ -13,23 +14,30 @@ use crate::error::Trouble;
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
     trouble: Option<Trouble>,
 }
 
-/// The stable code of an answer, on its way to log and metrics.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Code(pub(crate) &'static str);
-
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new(), trouble: None }
+    /// A problem whose code has one status.
+    pub(crate) fn of(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(code.status(), code, detail)
     }
 
-    pub(crate) fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    /// A problem told by a reason or a rule, whose status is the endpoint's to choose.
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Code>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), headers: Vec::new(), trouble: None }
+    }
+
+    /// A request that is not what the call takes.
+    pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(ProblemCode::BadRequest, detail)
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -46,7 +54,7 @@ impl Problem {
 impl From<Trouble> for Problem {
     /// Our trouble is 503 with a time to come back, never a 4xx: browsers end sessions over those (`spec-notes/dbsc.md`).
     fn from(trouble: Trouble) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, trouble.code(), trouble.to_string())
+        let problem = Self::of(trouble.code(), trouble.to_string())
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"));
         // The listener tells log and audit of it, once.
         Self { trouble: Some(trouble), ..problem }
@@ -62,10 +70,10 @@ impl From<holdfast_store::Unavailable> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = Document {
-            r#type: format!("urn:holdfast:problem:{}", self.code),
+            r#type: format!("urn:holdfast:problem:{}", self.code.as_str()),
             title: self.status.canonical_reason().unwrap_or("Problem"),
             status: self.status.as_u16(),
-            code: self.code,
+            code: self.code.as_str(),
             detail: &self.detail,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -75,7 +83,7 @@ impl IntoResponse for Problem {
         for (name, value) in self.headers {
             headers.append(name, value);
         }
-        response.extensions_mut().insert(Code(self.code));
+        response.extensions_mut().insert(self.code);
         if let Some(trouble) = self.trouble {
             response.extensions_mut().insert(trouble);
         }

@@ -11,7 +11,7 @@ use crate::{
     checks::{Question, assertion, check as decide},
     config::is_scope_token,
     context::Context,
-    extract::{AppPermit, Json},
+    extract::{AppPermit, Json, Object},
     house::Holdfast,
     respond::{Code, Problem, SessionView, json},
 };
@@ -25,20 +25,17 @@ pub(crate) async fn check(
 ) -> Result<Response, Problem> {
     if input.method.is_empty() || !input.method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
     {
-        return Err(Problem::bad_request("bad_request", "method must be an HTTP method, such as \"GET\""));
+        return Err(Problem::bad_request("method must be an HTTP method, such as \"GET\""));
     }
     let values = |name| {
         input.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     };
     if !input.url.contains("://") {
-        return Err(Problem::bad_request(
-            "bad_request",
-            "url must be the absolute address that the client asked for",
-        ));
+        return Err(Problem::bad_request("url must be the absolute address that the client asked for"));
     }
     let question = Question {
-        scope: input.require.scope()?,
-        requirements: input.require.accept()?,
+        scope: input.require.0.scope()?,
+        requirements: input.require.0.accept()?,
         client_ip: input.client_ip,
         ..Question::read(&house, &app, &input.method, app.origin.path_of(&input.url), values)
     };
@@ -69,10 +66,10 @@ pub(crate) async fn check(
     }
     let nonce = answer.nonce.as_ref().and_then(|value| value.to_str().ok());
     response_headers.extend(nonce.map(|value| ("DPoP-Nonce", value.to_owned())));
-    let reason = answer.verdict.reason.as_str();
+    let reason = answer.verdict.reason;
     let body = Output {
         decision: answer.verdict.decision.as_str(),
-        reason,
+        reason: reason.as_str(),
         status: answer.status.as_u16(),
         session: answer
             .found
@@ -84,7 +81,7 @@ pub(crate) async fn check(
         response_headers,
     };
     let mut response = json(StatusCode::OK, &body);
-    response.extensions_mut().insert(Code(reason));
+    response.extensions_mut().insert(Code::from(reason));
     Ok(response)
 }
 
@@ -97,7 +94,7 @@ pub(crate) struct Input {
     headers: Vec<(Box<str>, Box<str>)>,
     client_ip: Option<IpAddr>,
     #[serde(default)]
-    require: Require,
+    require: Object<Require>,
 }
 
 /// What the caller demands beyond a live session.
@@ -116,13 +113,13 @@ impl Require {
         let scope = self.scope.as_deref();
         if scope.is_some_and(|scope| scope.split(' ').any(|word| !is_scope_token(word))) {
             let detail = "require.scope must be words with one space between them, such as \"read write\"";
-            return Err(Problem::bad_request("bad_request", detail));
+            return Err(Problem::bad_request(detail));
         }
         Ok(scope)
     }
 
     fn accept(&self) -> Result<Requirements, Problem> {
-        let wrong = |what: String| Problem::bad_request("bad_request", what);
+        let wrong = |what: String| Problem::bad_request(what);
         let level =
             |text: &str| text.parse::<Level>().map_err(|error| wrong(format!("require.binding: {error}")));
         let age = |text: &str| parse_duration(text).map_err(|error| wrong(format!("require: {error}")));

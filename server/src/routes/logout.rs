@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     extract::fetch::FetchMetadata,
     house::Holdfast,
-    respond::{Problem, expired_cookies, header_value},
+    respond::{Problem, ProblemCode, expired_cookies, header_value},
     sessions::{end, presented_to_end},
 };
 
@@ -27,8 +27,7 @@ pub(crate) async fn logout(
     query: Result<Query<Input>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Query(input) =
-        query.map_err(|_| Problem::bad_request("bad_request", "the only query parameter here is to"))?;
+    let Query(input) = query.map_err(|_| Problem::bad_request("the only query parameter here is to"))?;
     let fetch = FetchMetadata::of(&headers);
     let found = match cookie_of(&house, &headers) {
         Ok(cookie) => presented_to_end(&house, cookie, &context).await?,
@@ -41,10 +40,10 @@ pub(crate) async fn logout(
     };
     if !is_own {
         let detail = "another origin may not log a user out; post from a page of the app itself";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "cross_origin", detail));
+        return Err(Problem::of(ProblemCode::CrossOrigin, detail));
     }
     let to = input.to.map(|to| to.parse::<LocalPath>()).transpose();
-    let to = to.map_err(|error| Problem::bad_request("bad_request", format!("to: {error}")))?;
+    let to = to.map_err(|error| Problem::bad_request(format!("to: {error}")))?;
     if let Some(found) = found {
         end(&house, found.session.record().id, EndReason::Logout, &context).await?;
     }

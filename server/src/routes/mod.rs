@@ -10,26 +10,20 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod resume;
 pub(crate) mod sessions;
+pub(crate) mod store;
 pub(crate) mod verify;
 
-use http::StatusCode;
-
-use crate::respond::Problem;
+use crate::respond::{Problem, ProblemCode};
 
 /// What is not in the table of routes.
 pub(crate) async fn not_found() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
+    Problem::of(
+        ProblemCode::NotFound,
         "there is nothing at this address; see /openapi.json on the internal listener",
     )
 }
 
 /// A method that an endpoint does not take.
 pub(crate) async fn method_not_allowed() -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this endpoint takes another method; Allow says which",
-    )
+    Problem::of(ProblemCode::MethodNotAllowed, "this endpoint takes another method; Allow says which")
 }

@@ -9,7 +9,7 @@ use axum::{
 use holdfast_store::Backend;
 use http::{HeaderValue, header};
 
-use crate::{house::Holdfast, respond::Problem};
+use crate::{house::Holdfast, openapi::document, respond::Problem};
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn healthz() -> &'static str {
@@ -33,7 +33,5 @@ pub(crate) async fn metrics(State(house): State<Arc<Holdfast>>) -> Response {
 
 /// `GET /openapi.json`: both listeners described.
 pub(crate) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI).into_response()
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document()).into_response()
 }
-
-const OPENAPI: &str = include_str!("../openapi.json");

@@ -20,7 +20,7 @@ pub(crate) async fn own_session(
     context: Context,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let refused = |reason: Reason| Problem::new(StatusCode::UNAUTHORIZED, reason.as_str(), reason.says());
+    let refused = |reason: Reason| Problem::new(StatusCode::UNAUTHORIZED, reason, reason.says());
     let cookie = cookie_of(&house, &headers).map_err(refused)?;
     let found = presented(&house, cookie, &context).await?.map_err(refused)?;
     let view = SessionView::of(&house, &found.session, found.activity, context.now);

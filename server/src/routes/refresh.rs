@@ -26,7 +26,7 @@ use crate::{
     house::{App, Holdfast, of_session},
     limits::Use,
     random::random,
-    respond::{Problem, expired_cookies, header_value},
+    respond::{Code, Problem, ProblemCode, expired_cookies, header_value},
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
 };
@@ -145,7 +145,7 @@ impl Failure {
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
             Self::Unknown => {
                 let detail = "there is no such session, or it has ended; the user must log in again";
-                let problem = Problem::new(StatusCode::NOT_FOUND, Rule::DRef01.code(), detail);
+                let problem = Problem::new(StatusCode::NOT_FOUND, Rule::DRef01, detail);
                 let keeps_its_cookies = holds_another_session(house, headers);
                 if keeps_its_cookies { problem } else { problem.with_all(expired_cookies(house)) }
                     .into_response()
@@ -153,7 +153,7 @@ impl Failure {
             // Also where no browser can be meant: a 4xx without a challenge would take its session from one.
             Self::Malformed(rejection, Some(session)) => prove_it(house, Some(rejection), &session, context),
             Self::Malformed(rejection, None) => {
-                Problem::bad_request(rejection.rule.code(), rejection.to_string()).into_response()
+                Problem::new(StatusCode::BAD_REQUEST, rejection.rule, rejection.to_string()).into_response()
             }
             Self::ProveIt(rejection, session) => prove_it(house, rejection, &session, context),
         }
@@ -181,10 +181,11 @@ fn prove_it(
         Err(trouble) => return Problem::from(trouble).into_response(),
     };
     let (code, detail) = match rejection {
-        Some(rejection) => (rejection.rule.code(), rejection.to_string()),
-        None => {
-            ("proof_required", "sign the challenge in Secure-Session-Challenge and post it here".to_owned())
-        }
+        Some(rejection) => (Code::from(rejection.rule), rejection.to_string()),
+        None => (
+            ProblemCode::ProofRequired.into(),
+            "sign the challenge in Secure-Session-Challenge and post it here".to_owned(),
+        ),
     };
     Problem::new(StatusCode::FORBIDDEN, code, detail).with_all([challenge]).into_response()
 }

@@ -144,11 +144,12 @@ impl IntoResponse for Failure {
             Self::SecondKey(_) => (Rule::DReg13, StatusCode::CONFLICT),
             Self::Rejected(rejection, _) => (rejection.rule, status_of(rejection.rule)),
         };
-        Problem::new(status, rule.code(), Rejection::of(rule).to_string()).into_response()
+        Problem::new(status, rule, Rejection::of(rule).to_string()).into_response()
     }
 }
 
-const fn status_of(rule: Rule) -> StatusCode {
+/// What breaking a rule means here.
+pub(crate) const fn status_of(rule: Rule) -> StatusCode {
     if matches!(rule, Rule::DReg13) {
         StatusCode::CONFLICT
     } else if matches!(rule, Rule::DReg12) {

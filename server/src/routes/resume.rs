@@ -18,17 +18,10 @@ use crate::respond::Problem;
 pub(crate) async fn resume(
     query: Result<Query<Input>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(input) =
-        query.map_err(|_| Problem::bad_request("bad_request", "write /_holdfast/resume?to=/path"))?;
-    let to = input
-        .to
-        .parse::<LocalPath>()
-        .map_err(|error| Problem::bad_request("bad_request", format!("to: {error}")))?;
+    let Query(input) = query.map_err(|_| Problem::bad_request("write /_holdfast/resume?to=/path"))?;
+    let to = input.to.parse::<LocalPath>().map_err(|error| Problem::bad_request(format!("to: {error}")))?;
     if to.as_str().starts_with("/_holdfast/") {
-        return Err(Problem::bad_request(
-            "bad_request",
-            "to: this page leads back into the app, not to Holdfast itself",
-        ));
+        return Err(Problem::bad_request("to: this page leads back into the app, not to Holdfast itself"));
     }
     let to = escape(to.as_str());
     let page = format!(

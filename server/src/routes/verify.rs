@@ -70,7 +70,7 @@ async fn verify(
 ) -> Result<Response, Problem> {
     let Some((app, target)) = house.app_of_address(&request.address) else {
         let detail = "the address is below no configured app's origin; check the gateway's headers and [[apps]] origin";
-        return Err(Problem::new(StatusCode::FORBIDDEN, Reason::PolicyDenied.as_str(), detail)
+        return Err(Problem::new(StatusCode::FORBIDDEN, Reason::PolicyDenied, detail)
             .with(REASON_HEADER, HeaderValue::from_static(Reason::PolicyDenied.as_str())));
     };
     let values =
@@ -102,7 +102,7 @@ fn allow(identity: &Identity<'_>, assertion: Option<HeaderValue>, nonce: Option<
         headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).unwrap_or(empty.clone()));
     }
     headers.extend(nonce.map(|nonce| (dpop::NONCE, nonce)));
-    response.extensions_mut().insert(Code(Reason::Ok.as_str()));
+    response.extensions_mut().insert(Code::from(Reason::Ok));
     response
 }
 
@@ -126,12 +126,12 @@ fn refuse(answer: Answer, redirects: Redirects) -> Response {
     extra.extend(answer.challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
     extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
-    extra.extend(
-        [USER, SESSION, BINDING, ASSERTION, CLIENT, SCOPE, ISSUER]
-            .map(|name| (name, HeaderValue::from_static(""))),
-    );
-    Problem::new(status, reason.as_str(), reason.says()).with_all(extra).into_response()
+    extra.extend(IDENTITY.map(|name| (name, HeaderValue::from_static(""))));
+    Problem::new(status, reason, reason.says()).with_all(extra).into_response()
 }
+
+/// The headers by which an app learns who asks.
+pub(crate) const IDENTITY: [HeaderName; 7] = [USER, SESSION, BINDING, ASSERTION, CLIENT, SCOPE, ISSUER];
 
 const USER: HeaderName = HeaderName::from_static("holdfast-user");
 const SESSION: HeaderName = HeaderName::from_static("holdfast-session");

@@ -109,8 +109,12 @@ event_names! {
     SessionRegenerated = "session.regenerated";
     /// A device proved its key.
     SessionRefreshed = "session.refreshed";
+    /// A backup went out, whole or in part.
+    StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.
     StoreDamaged = "store.damaged";
+    /// A backup was merged into the store.
+    StoreRestored = "store.restored";
     /// The store did not answer.
     StoreUnavailable = "store.unavailable";
     /// A code or refresh token came a second time, and its session was ended.

@@ -1,11 +1,15 @@
 //! What a million sessions cost:
-//! `cargo run --release -p holdfast-store --example million -- fill <directory> [count]`, then the same with `open`.
+//! `cargo run --release -p holdfast-store --example million -- fill <directory> [count]`, then the same with `open` or `backup`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that fails says so and stops")]
 
 use std::{
+    io::{BufReader, Seek, Write},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,7 +18,7 @@ use holdfast_core::{
     jose::PublicKey,
     session::{Auth, Binding, Client, Login, Record, Session},
 };
-use holdfast_store::{Backend, Creation, Store, Sweep};
+use holdfast_store::{Backend, Backup, Contents, Creation, Items, Store, Sweep};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -28,11 +32,13 @@ async fn main() {
     println!("opened in {:?}: {report:?}", start.elapsed());
     memory("after opening");
     let store = Arc::new(store);
-    if what == "fill" {
-        fill(&store, count).await;
-        memory("after filling");
-    } else {
-        measure(&store, count).await;
+    match what.as_str() {
+        "fill" => {
+            fill(&store, count).await;
+            memory("after filling");
+        }
+        "backup" => back_up(&store, count).await,
+        _ => measure(&store, count).await,
     }
     let start = Instant::now();
     store.close().await.unwrap();
@@ -79,6 +85,68 @@ async fn measure(store: &Store, count: u64) {
     let query = holdfast_store::ListQuery { limit: 50, ..Default::default() };
     assert_eq!(store.list(&query, &|_| true).await.unwrap().len(), 50);
     println!("a page of the list: {:?}", start.elapsed());
+}
+
+/// Takes a backup and merges it into an empty store, while somebody else keeps asking for sessions.
+async fn back_up(store: &Arc<Store>, count: u64) {
+    let empty = Arc::new(Store::memory());
+    let stop = Arc::new(AtomicBool::new(false));
+    let asking = [Arc::clone(store), Arc::clone(&empty)].map(|store| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let mut longest = Duration::ZERO;
+            for number in (0..count).cycle() {
+                let asked = Instant::now();
+                let _found = store.load(id(number)).await.unwrap();
+                longest = longest.max(asked.elapsed());
+                if number % 64 == 0 {
+                    tokio::task::yield_now().await;
+                }
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            longest
+        })
+    });
+    let (start, mut longest, mut file) = (Instant::now(), Duration::ZERO, tempfile::tempfile().unwrap());
+    let mut backup = store.backup(NOW).await.unwrap();
+    loop {
+        let begun = Instant::now();
+        let Some(part) = backup.next_part() else { break };
+        longest = longest.max(begun.elapsed());
+        file.write_all(&part).unwrap();
+        tokio::task::yield_now().await;
+    }
+    file.write_all(&Backup::seal("a measurement")).unwrap();
+    let size = file.metadata().unwrap().len();
+    println!("backup of {size} bytes in {:?}, longest part {longest:?}", start.elapsed());
+    memory("after the backup");
+
+    let start = Instant::now();
+    file.rewind().unwrap();
+    let contents = Contents::read(BufReader::new(&file)).unwrap();
+    println!("looked at in {:?}", start.elapsed());
+    file.rewind().unwrap();
+    let (start, mut longest) = (Instant::now(), Duration::ZERO);
+    let mut items = Items::open(BufReader::new(&file)).unwrap();
+    let mut merge = empty.merge(&contents).await.unwrap();
+    loop {
+        let begun = Instant::now();
+        let part: Vec<_> = std::iter::from_fn(|| items.next().unwrap()).take(1024).collect();
+        if part.is_empty() {
+            break;
+        }
+        merge.take(part, &|_| Sweep::Keep).await.unwrap();
+        longest = longest.max(begun.elapsed());
+        tokio::task::yield_now().await;
+    }
+    println!("merged in {:?}, longest part {longest:?}: {:?}", start.elapsed(), merge.restored());
+    stop.store(true, Ordering::Relaxed);
+    for (asking, whom) in asking.into_iter().zip(["the store", "the one that it came into"]) {
+        println!("longest wait of somebody who asked {whom}: {:?}", asking.await.unwrap());
+    }
+    memory("after merging, with two stores");
 }
 
 /// A session with everything a session can have.

@@ -5,6 +5,7 @@
 //! log lines: the time comes in as an argument, and what an operator should hear of goes out as a value.
 
 mod backend;
+mod backup;
 mod codec;
 mod error;
 mod local;
@@ -12,6 +13,7 @@ mod log;
 mod store;
 
 pub use backend::{Backend, Creation, Found, Judge, Keep, ListQuery, Memory, Replacement, Sweep, Swept};
+pub use backup::{Backup, BadBackup, Contents, Item, Items, Merge, Restored};
 pub use error::{OpenError, OpenReport, Unavailable};
 pub use local::Local;
 pub use store::Store;

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
 use crate::{
-    Backend, Creation, Found, Judge, Keep, ListQuery, Local, Memory, OpenError, OpenReport, Replacement,
-    Swept, Unavailable, log,
+    Backend, Backup, Contents, Creation, Found, Judge, Keep, ListQuery, Local, Memory, Merge, OpenError,
+    OpenReport, Replacement, Swept, Unavailable, log,
 };
 
 /// A store, chosen when the server starts.
@@ -42,6 +42,28 @@ impl Store {
     ) -> Result<(Self, OpenReport), OpenError> {
         let (state, log, report) = log::open(directory, now, keep_endings)?;
         Ok((Self::Sled(Local::over(state, Some(log))), report))
+    }
+}
+
+impl Store {
+    /// Begins a backup of what is remembered at this moment. It is taken part by part, while everything goes on.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the journal of endings cannot be read.
+    pub async fn backup(&self, now: UnixTime) -> Result<Backup, Unavailable> {
+        match self {
+            Self::Memory(store) | Self::Sled(store) => store.backup(now).await,
+        }
+    }
+
+    /// Begins to merge a backup that was read to its end, and found to be genuine, into what is remembered.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the journal of endings cannot be read.
+    pub async fn merge(&self, contents: &Contents) -> Result<Merge<'_>, Unavailable> {
+        match self {
+            Self::Memory(store) | Self::Sled(store) => Merge::begin(store, contents).await,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use super::described::is_described;
 use super::{Answer, Bound, COOKIE, Device, GATEWAY_SECRET, Login, ORIGIN, TOKEN};
 use crate::http;
 
@@ -206,8 +207,15 @@ impl Call {
         Self(self.0.body(body))
     }
 
-    /// Sends it and reads the answer.
+    /// Sends it and reads the answer, which must be one that the OpenAPI document describes.
     pub async fn send(self) -> Result<Answer> {
-        Answer::read(self.0.send().await?).await
+        let (client, request) = self.0.build_split();
+        let request = request?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = Answer::read(client.execute(request).await?).await?;
+        is_described(&method, &path, &answer).with_context(|| {
+            format!("{method} {path} has an answer that server/openapi.json does not describe")
+        })?;
+        Ok(answer)
     }
 }

@@ -17,6 +17,9 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
+
     /// What a browser can sign a DBSC proof with (DBSC §9.1).
     pub const DBSC: &[Self] = &[Self::Es256, Self::Rs256];
 

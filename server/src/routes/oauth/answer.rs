@@ -12,7 +12,7 @@ use crate::{
     dpop::{self, ErrorCode, Refused},
     error::Trouble,
     house::Holdfast,
-    respond::{Code, Problem, header_value, json},
+    respond::{Code, OAuthError, Problem, header_value, json},
     routes::refresh::report_rejection,
     telemetry::{Event, EventName},
 };
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Failure {
     /// A code of RFC 6749 §5.2, and what would be right.
-    Error(&'static str, &'static str),
+    Error(OAuthError, &'static str),
     /// Nobody whom we know (RFC 6749 §5.2), and by which scheme it was said.
     UnknownClient(Option<&'static str>),
     /// The proof was not taken.
@@ -41,7 +41,7 @@ impl Failure {
             Self::UnknownClient(_) => {
                 let event = Event {
                     event: Some(EventName::ClientRejected),
-                    reason: Some("invalid_client"),
+                    reason: Some(OAuthError::InvalidClient.as_str()),
                     client_ip: Some(context.client_ip),
                     request_id: Some(context.request_id.as_str()),
                     trace_id: context.trace_id(),
@@ -64,14 +64,14 @@ impl Failure {
                 let challenge = scheme.map(|scheme| {
                     (header::WWW_AUTHENTICATE, header_value(format!("{scheme} realm=\"holdfast\"")))
                 });
-                error(StatusCode::UNAUTHORIZED, "invalid_client", says, challenge)
+                error(StatusCode::UNAUTHORIZED, OAuthError::InvalidClient, says, challenge)
             }
             Self::Proof(refused, _) => {
                 let rule = refused.rejection.rule;
                 let code = ErrorCode::of(rule);
                 let nonce = (code == ErrorCode::UseDpopNonce)
                     .then(|| (dpop::NONCE, dpop::nonce(house, refused.key.as_ref(), context.now)));
-                error(StatusCode::BAD_REQUEST, code.as_str(), &dpop::description_of(rule), nonce)
+                error(StatusCode::BAD_REQUEST, code.into(), &dpop::description_of(rule), nonce)
             }
             Self::Grant(rejection, _) => {
                 // Nothing is left of a code that nobody came with in time, so that this is all that can be said of one.
@@ -80,7 +80,7 @@ impl Failure {
                 } else {
                     dpop::broken(rejection.rule)
                 };
-                error(StatusCode::BAD_REQUEST, "invalid_grant", &says, [])
+                error(StatusCode::BAD_REQUEST, OAuthError::InvalidGrant, &says, [])
             }
             Self::Trouble(trouble) => Problem::from(trouble).into_response(),
         }
@@ -120,13 +120,13 @@ pub(super) fn success(body: &impl Serialize) -> Response {
 
 fn error(
     status: StatusCode,
-    code: &'static str,
+    code: OAuthError,
     says: &str,
     headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
 ) -> Response {
-    let mut response = json(status, &Error { error: code, error_description: says });
+    let mut response = json(status, &Error { error: code.as_str(), error_description: says });
     response.headers_mut().extend::<HeaderMap>(headers.into_iter().collect());
-    response.extensions_mut().insert(Code(code));
+    response.extensions_mut().insert(Code::from(code));
     response
 }
 
@@ -134,6 +134,16 @@ fn error(
 struct Error<'a> {
     error: &'a str,
     error_description: &'a str,
+}
+
+impl From<ErrorCode> for OAuthError {
+    fn from(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::InvalidDpopProof => Self::InvalidDpopProof,
+            ErrorCode::InvalidToken => Self::InvalidToken,
+            ErrorCode::UseDpopNonce => Self::UseDpopNonce,
+        }
+    }
 }
 
 impl From<Trouble> for Failure {

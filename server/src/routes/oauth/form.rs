@@ -7,6 +7,7 @@ use super::answer::Failure;
 use crate::{
     extract::body::read,
     oauth::{Client, Clients, Presented},
+    respond::OAuthError,
 };
 
 /// The parameters of a request, each of them once.
@@ -63,7 +64,7 @@ impl Form {
 }
 
 pub(super) const fn invalid(says: &'static str) -> Failure {
-    Failure::Error("invalid_request", says)
+    Failure::Error(OAuthError::InvalidRequest, says)
 }
 
 const MAX_BYTES: usize = 16 * 1024;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{TOKEN_PATH, app_of_host};
 use crate::{
     house::{App, Holdfast},
-    respond::{Problem, json},
+    respond::{Problem, ProblemCode, json},
 };
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414). The issuer is the app's origin. There is no authorization
@@ -83,7 +83,7 @@ fn public(document: &impl Serialize) -> Response {
 
 fn misdirected() -> Response {
     let detail = "this server has several apps, and Host names the origin of none of them";
-    Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_origin", detail).into_response()
+    Problem::of(ProblemCode::UnknownOrigin, detail).into_response()
 }
 
 #[derive(Serialize)]

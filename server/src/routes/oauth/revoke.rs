@@ -16,7 +16,7 @@ use super::{
     introspect::Caller,
     named::Named,
 };
-use crate::{context::Context, house::Holdfast, sessions::end};
+use crate::{context::Context, house::Holdfast, respond::OAuthError, sessions::end};
 
 /// Ends the session of a token. 200 also for a token that is none: the client wants it gone, and it is.
 pub(crate) async fn revoke(
@@ -46,7 +46,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
         // log its user out with it.
         Named::Access(_) if !caller.is_somebody() => {
             let says = "a client without a secret gives back its refresh token; access tokens end with it";
-            return Err(Failure::Error("unsupported_token_type", says));
+            return Err(Failure::Error(OAuthError::UnsupportedTokenType, says));
         }
         Named::Access(_) => true,
     };

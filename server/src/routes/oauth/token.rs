@@ -30,6 +30,7 @@ use crate::{
     limits::Use,
     oauth::Client,
     random::random,
+    respond::OAuthError,
     sessions::{MOST_RACES, end, enforce_cap, find_alive},
     telemetry::{Event, EventName},
 };
@@ -57,7 +58,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
         "refresh_token" => Grant::Refresh(open_refresh_token(house, &form)?),
         _ => {
             let says = "the grant types here are authorization_code and refresh_token";
-            return Err(Failure::Error("unsupported_grant_type", says));
+            return Err(Failure::Error(OAuthError::UnsupportedGrantType, says));
         }
     };
     let proof = prove(house, client, &grant, &headers, context).await?;
@@ -227,7 +228,7 @@ fn exchange(
     let granted = session.record().grant.as_ref().map_or("", |grant| &*grant.scope);
     if form.get("scope").is_some_and(|scope| scope != granted) {
         let says = "a refreshed token has the scope that was granted; leave scope out";
-        return Err(Stop::Request(Failure::Error("invalid_scope", says)));
+        return Err(Stop::Request(Failure::Error(OAuthError::InvalidScope, says)));
     }
     Ok(step)
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    extract::{AppPermit, Json},
+    extract::{AppPermit, Json, Object},
     house::{App, Holdfast},
     respond::Problem,
     sessions::{begin, is_user, open},
@@ -46,8 +46,8 @@ pub(crate) struct Input {
     #[serde(default)]
     kind: Kind,
     user: Box<str>,
-    auth: Option<AuthInput>,
-    client: Option<ClientInput>,
+    auth: Option<Object<AuthInput>>,
+    client: Option<Object<ClientInput>>,
     attributes: Option<Box<RawValue>>,
     previous_cookie: Option<Box<str>>,
     client_id: Option<Box<str>>,
@@ -93,15 +93,15 @@ impl Input {
             Kind::Browser => asked.refuse().map(|()| None)?,
             Kind::OAuth if self.previous_cookie.is_some() => {
                 let detail = "previous_cookie is for browsers; an OAuth client has no cookie";
-                return Err(Problem::bad_request("bad_request", detail));
+                return Err(Problem::bad_request(detail));
             }
             Kind::OAuth => Some(asked.accept(house, app)?),
         };
         let login = Login {
             app: Arc::clone(&app.name),
             user: self.user,
-            auth: self.auth.map(AuthInput::accept).transpose()?,
-            client: self.client.map(ClientInput::accept).transpose()?,
+            auth: self.auth.map(|Object(auth)| auth.accept()).transpose()?,
+            client: self.client.map(|Object(client)| client.accept()).transpose()?,
             attributes: self.attributes.as_deref().map(accept_attributes).transpose()?,
             grant,
         };
@@ -111,9 +111,8 @@ impl Input {
 
 impl ClientInput {
     fn accept(self) -> Result<Box<Client>, Problem> {
-        let parse = |ip: Box<str>| {
-            ip.parse().map_err(|_| Problem::bad_request("bad_request", "client.ip is not an IP address"))
-        };
+        let parse =
+            |ip: Box<str>| ip.parse().map_err(|_| Problem::bad_request("client.ip is not an IP address"));
         Ok(Box::new(Client {
             ip: self.ip.map(parse).transpose()?,
             user_agent: self.user_agent.map(|text| Arc::from(cut(&text, MAX_USER_AGENT_BYTES))),
@@ -127,21 +126,20 @@ fn refuse_bad_user(user: &str) -> Result<(), Problem> {
     }
     let detail =
         "user must be 1 to 256 bytes, without control characters and without white space at its ends";
-    Err(Problem::bad_request("bad_request", detail))
+    Err(Problem::bad_request(detail))
 }
 
 fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
     let text = raw.get();
     if text.len() > MAX_ATTRIBUTES_BYTES {
         return Err(Problem::bad_request(
-            "bad_request",
             "attributes are larger than 4096 bytes; keep large things in the app",
         ));
     }
     // Kept as it was written: numbers that no float can hold stay as they are.
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
         Ok(_object) => Ok(text.into()),
-        Err(_) => Err(Problem::bad_request("bad_request", "attributes must be a JSON object")),
+        Err(_) => Err(Problem::bad_request("attributes must be a JSON object")),
     }
 }
 

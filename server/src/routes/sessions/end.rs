@@ -45,14 +45,13 @@ pub(crate) async fn end_user(
     query: Result<Query<Except>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(Except { except }) =
-        query.map_err(|_| Problem::bad_request("bad_request", "the only query parameter here is except"))?;
+        query.map_err(|_| Problem::bad_request("the only query parameter here is except"))?;
     // A slip in `except` must not end the session that was to stay.
     let except = match except.as_deref() {
         None => None,
-        Some(text) => Some(
-            parse_id(text)
-                .ok_or_else(|| Problem::bad_request("bad_request", "except must be a session id"))?,
-        ),
+        Some(text) => {
+            Some(parse_id(text).ok_or_else(|| Problem::bad_request("except must be a session id"))?)
+        }
     };
     let apps = house.apps.iter().map(|app| &*app.name).filter(|app| permit.covers(app));
     let mut ended = 0;

@@ -47,7 +47,7 @@ impl GrantInput {
             return Ok(());
         }
         let detail = "client_id and what belongs to it are for OAuth clients; write \"kind\": \"oauth\"";
-        Err(Problem::bad_request("bad_request", detail))
+        Err(Problem::bad_request(detail))
     }
 
     /// What is granted, if the client may have it.
@@ -122,7 +122,7 @@ fn accept_audience(client: &Client, audience: Option<Box<str>>) -> Result<Box<st
 }
 
 fn wrong(detail: &'static str) -> Problem {
-    Problem::bad_request("bad_request", detail)
+    Problem::bad_request(detail)
 }
 
 /// 201 with the code: for the app, to be sent to its client and to nobody else.

@@ -28,23 +28,24 @@ pub(crate) async fn list(
     query: Result<Query<Input>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let detail = "the query parameters here are user, state, limit (1 to 1000) and cursor";
-    let Query(input) = query.map_err(|_| Problem::bad_request("bad_request", detail))?;
+    let Query(input) = query.map_err(|_| Problem::bad_request(detail))?;
     let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
     let state = match input.state.as_deref() {
         None => None,
         Some("active") => Some(true),
         Some("ended") => Some(false),
-        Some(_) => return Err(Problem::bad_request("bad_request", "state must be active or ended")),
+        Some(_) => return Err(Problem::bad_request("state must be active or ended")),
     };
     if !(1..=MOST).contains(&limit) {
-        return Err(Problem::bad_request("bad_request", "limit must be 1 to 1000"));
+        return Err(Problem::bad_request("limit must be 1 to 1000"));
     }
-    let before = match input.cursor.as_deref() {
-        None => None,
-        Some(text) => Some(read_cursor(text).ok_or_else(|| {
-            Problem::bad_request("bad_request", "cursor must be the next_cursor of a page of this list")
-        })?),
-    };
+    let before =
+        match input.cursor.as_deref() {
+            None => None,
+            Some(text) => Some(read_cursor(text).ok_or_else(|| {
+                Problem::bad_request("cursor must be the next_cursor of a page of this list")
+            })?),
+        };
     let query = ListQuery {
         app: permit.app().map(Into::into),
         user: input.user.map(Into::into),

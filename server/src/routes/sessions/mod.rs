@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     house::Holdfast,
-    respond::{Problem, SessionView, json},
+    respond::{Problem, ProblemCode, SessionView, json},
     sessions::Begun,
     telemetry::parse_rfc3339,
 };
@@ -43,14 +43,11 @@ impl AuthInput {
         let auth_time = match self.auth_time {
             None => None,
             Some(text) => Some(parse_rfc3339(&text).ok_or_else(|| {
-                Problem::bad_request(
-                    "bad_request",
-                    "auth.auth_time must be RFC 3339, such as \"2026-11-22T10:00:00Z\"",
-                )
+                Problem::bad_request("auth.auth_time must be RFC 3339, such as \"2026-11-22T10:00:00Z\"")
             })?),
         };
         if self.amr.len() > MAX_AMR {
-            return Err(Problem::bad_request("bad_request", "auth.amr has more than 16 entries"));
+            return Err(Problem::bad_request("auth.amr has more than 16 entries"));
         }
         Ok(Box::new(Auth { acr: self.acr, amr: self.amr, auth_time }))
     }
@@ -76,11 +73,7 @@ fn parse_id(text: &str) -> Option<SessionId> {
 }
 
 fn unknown_session() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "session_unknown",
-        "there is no session of this id that the caller may see",
-    )
+    Problem::of(ProblemCode::SessionUnknown, "there is no session of this id that the caller may see")
 }
 
 const MAX_AMR: usize = 16;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{AuthInput, begun_answer, parse_id, unknown_session};
 use crate::{
     context::Context,
-    extract::{AppPermit, Json, PathPart},
+    extract::{AppPermit, Json, Object, PathPart},
     house::Holdfast,
     respond::Problem,
     sessions::{find_alive, regenerate as follow},
@@ -23,7 +23,7 @@ pub(crate) async fn regenerate(
     Json(input): Json<Input>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id).ok_or_else(unknown_session)?;
-    let auth = input.auth.map(AuthInput::accept).transpose()?;
+    let auth = input.auth.map(|Object(auth)| auth.accept()).transpose()?;
     let found =
         find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
     let found = found.ok_or_else(unknown_session)?;
@@ -34,5 +34,5 @@ pub(crate) async fn regenerate(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    auth: Option<AuthInput>,
+    auth: Option<Object<AuthInput>>,
 }

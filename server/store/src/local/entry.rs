@@ -58,6 +58,21 @@ impl Entry {
         }
     }
 
+    /// A session that comes out of a backup with its use.
+    pub(super) fn merged(session: Arc<Session>, activity: Activity) -> Self {
+        let entry = Self::creating(session);
+        entry.adopt(activity);
+        entry
+    }
+
+    /// Takes over what is known of the use from elsewhere.
+    pub(super) fn adopt(&self, activity: Activity) {
+        self.last_seen.fetch_max(activity.last_seen.as_millis(), Ordering::Relaxed);
+        let confirmed = activity.confirmed_at.map_or(0, UnixTime::as_millis);
+        let _was_confirmed =
+            self.confirmed_at.compare_exchange(0, confirmed, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     pub(super) fn recovered(packed: Box<[u8]>, activity: Activity) -> Self {
         Self {
             slot: Slot::Packed(packed),

@@ -4,6 +4,7 @@
 mod entry;
 mod fence;
 mod list;
+mod merge;
 mod recent;
 mod shard;
 mod state;
@@ -16,7 +17,7 @@ use std::{fmt, sync::Arc};
 
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use self::{recent::Recent, state::Begin, sweep::Round};
 use crate::{
@@ -24,13 +25,15 @@ use crate::{
     log::{Log, Operation, Write, closed},
 };
 
-pub(crate) use self::{state::State, words::Words};
+pub(crate) use self::{merge::Merging, shard::COUNT as SHARDS, state::State, words::Words};
 
 /// A store that serves from memory.
 pub struct Local {
     state: Arc<State>,
     recent: Recent,
     round: Round,
+    /// Held by whoever merges a backup.
+    merges: Mutex<()>,
     /// None if nothing outlives the process.
     log: Option<Log>,
 }
@@ -41,7 +44,13 @@ impl Local {
     }
 
     pub(crate) fn over(state: Arc<State>, log: Option<Log>) -> Self {
-        Self { state, recent: Recent::new(MOST_REMEMBERED), round: Round::default(), log }
+        Self {
+            state,
+            recent: Recent::new(MOST_REMEMBERED),
+            round: Round::default(),
+            merges: Mutex::new(()),
+            log,
+        }
     }
 
     /// Begins to make a session durable whose entry was granted. Whoever made it durable shows it, so that it is shown

@@ -25,7 +25,7 @@ impl Shard {
 }
 
 /// How many parts.
-pub(super) const COUNT: usize = 64;
+pub(crate) const COUNT: usize = 64;
 
 /// The part of an id.
 pub(super) fn index(id: SessionId) -> usize {

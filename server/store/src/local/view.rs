@@ -58,7 +58,7 @@ impl State {
     }
 
     /// The ids of one shard, for whoever goes round through all of them.
-    pub(super) fn ids(&self, shard: usize) -> Vec<SessionId> {
+    pub(crate) fn ids(&self, shard: usize) -> Vec<SessionId> {
         self.shards.get(shard).map_or_else(Vec::new, |shard| shard.entries.read().keys().copied().collect())
     }
 

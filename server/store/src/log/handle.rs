@@ -8,7 +8,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use holdfast_core::{SessionId, UnixTime, session::Session};
+use holdfast_core::{
+    SessionId, UnixTime,
+    session::{Ended, Session},
+};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -18,10 +21,14 @@ use crate::Unavailable;
 pub(crate) enum Operation {
     /// Write down what is kept lazily, and let go of the disk.
     Close(Answer<()>),
+    /// Tell what the journal has.
+    Endings(Answer<Vec<(SessionId, Ended)>>),
     /// Everybody out.
     EndEveryone(UnixTime, Answer<u64>),
     /// Remove a session that the memory has forgotten. Lazily: at worst it is there again after a restart, as ended.
     Erase(SessionId),
+    /// Write ends of sessions that are not here into the journal.
+    NoteEnds(Vec<(SessionId, Ended)>, Answer<()>),
     /// See whether writing works.
     Probe(Answer<()>),
     /// Write a session, and settle its entry.

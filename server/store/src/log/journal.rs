@@ -81,11 +81,16 @@ impl Journal {
         self.length >= self.compact_at
     }
 
-    /// Drops the ends that are of no use any more. Call it only when the database has them all.
-    pub(super) fn compact(&mut self, now: UnixTime) -> io::Result<()> {
+    /// What stands in the file.
+    pub(super) fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut bytes = vec![0; usize::try_from(self.length).unwrap_or_default()];
         self.file.read_exact_at(&mut bytes, 0)?;
-        let mut entries = parse(&bytes).entries;
+        Ok(parse(&bytes).entries)
+    }
+
+    /// Drops the ends that are of no use any more. Call it only when the database has them all.
+    pub(super) fn compact(&mut self, now: UnixTime) -> io::Result<()> {
+        let mut entries = self.entries()?;
         entries.retain(|entry| match entry {
             Entry::Epoch { .. } => true,
             Entry::Session { ended, .. } => ended.at.after(self.keep) >= now,

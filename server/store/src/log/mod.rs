@@ -11,3 +11,4 @@ mod writer;
 pub(crate) use disk::DiskError;
 pub(crate) use handle::{Log, Operation, Write, closed};
 pub(crate) use open::open;
+pub(crate) use value::{decode as decode_value, encode as encode_value};

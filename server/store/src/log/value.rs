@@ -14,7 +14,7 @@ use crate::{
     local::Words,
 };
 
-pub(super) fn encode(record: &Record, activity: Activity) -> Vec<u8> {
+pub(crate) fn encode(record: &Record, activity: Activity) -> Vec<u8> {
     let mut value = Vec::with_capacity(384);
     value.push(VERSION);
     value.extend_from_slice(&activity.last_seen.as_millis().to_be_bytes());
@@ -25,7 +25,7 @@ pub(super) fn encode(record: &Record, activity: Activity) -> Vec<u8> {
     value
 }
 
-pub(super) fn decode(id: SessionId, value: &[u8], words: &Words) -> Result<(Record, Activity), Malformed> {
+pub(crate) fn decode(id: SessionId, value: &[u8], words: &Words) -> Result<(Record, Activity), Malformed> {
     let (checked, sum) = value.split_last_chunk::<4>().ok_or(Malformed)?;
     if u32::from_be_bytes(*sum) != checksum(id, checked) {
         return Err(Malformed);

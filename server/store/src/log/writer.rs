@@ -11,7 +11,10 @@ use std::{
     thread,
 };
 
-use holdfast_core::{SessionId, UnixTime, session::Session};
+use holdfast_core::{
+    SessionId, UnixTime,
+    session::{Ended, Session},
+};
 
 use super::{
     disk::{Changes, Disk, DiskError, guarded},
@@ -42,7 +45,9 @@ struct Round {
     puts: Vec<(Arc<Session>, Answer<()>)>,
     ends: Vec<(UnixTime, Answer<u64>)>,
     lazy: Vec<Lazy>,
+    notes: Vec<(Vec<(SessionId, Ended)>, Answer<()>)>,
     probes: Vec<Answer<()>>,
+    questions: Vec<Answer<Vec<(SessionId, Ended)>>>,
     close: Option<Answer<()>>,
 }
 
@@ -114,7 +119,9 @@ impl Writer {
         });
         let epochs = (self.state.fence.epoch()..).zip(&round.ends);
         let epochs = epochs.map(|(number, (at, _))| Entry::Epoch { number, at: *at });
-        sessions.chain(epochs).collect()
+        let noted = round.notes.iter().flat_map(|(ends, _)| ends);
+        let noted = noted.map(|(id, ended)| Entry::Session { id: *id, ended: *ended });
+        sessions.chain(epochs).chain(noted).collect()
     }
 
     fn write_database(&mut self, round: &Round, journaled: bool, flush: bool) -> Result<(), Unavailable> {
@@ -205,10 +212,29 @@ impl Writer {
             let outcome = journaled.clone().map(|()| self.state.fence.raise(at));
             let _nobody_waits = answer.send(outcome);
         }
+        for (_, answer) in round.notes {
+            let _nobody_waits = answer.send(journaled.clone());
+        }
+        for answer in round.questions {
+            let _nobody_waits = answer.send(self.endings());
+        }
         for answer in round.probes {
             // A store that cannot write down an end is not ready, however well the database is.
             let _nobody_waits = answer.send(journaled.clone().and_then(|()| written.clone()));
         }
+    }
+
+    /// The ends of sessions that the journal has.
+    fn endings(&self) -> Result<Vec<(SessionId, Ended)>, Unavailable> {
+        let entries = self
+            .journal
+            .entries()
+            .map_err(|error| Unavailable::new(format!("the journal of endings cannot be read: {error}")))?;
+        let ends = entries.into_iter().filter_map(|entry| match entry {
+            Entry::Session { id, ended } => Some((id, ended)),
+            Entry::Epoch { .. } => None,
+        });
+        Ok(ends.collect())
     }
 
     /// Writes down all use that was kept lazily, in parts that memory can bear.
@@ -229,7 +255,10 @@ impl Writer {
         for (_, answer) in round.ends {
             let _nobody_waits = answer.send(Err(closed()));
         }
-        for answer in round.probes {
+        for answer in round.probes.into_iter().chain(round.notes.into_iter().map(|(_, answer)| answer)) {
+            let _nobody_waits = answer.send(Err(closed()));
+        }
+        for answer in round.questions {
             let _nobody_waits = answer.send(Err(closed()));
         }
         if let Some(answer) = round.close {
@@ -250,6 +279,8 @@ impl Round {
         match operation {
             Operation::Close(answer) => self.close = Some(answer),
             Operation::EndEveryone(at, answer) => self.ends.push((at, answer)),
+            Operation::Endings(answer) => self.questions.push(answer),
+            Operation::NoteEnds(ends, answer) => self.notes.push((ends, answer)),
             Operation::Erase(id) => self.lazy.push(Lazy::Erase(id)),
             Operation::Probe(answer) => self.probes.push(answer),
             Operation::Put(session, answer) => self.puts.push((session, answer)),
