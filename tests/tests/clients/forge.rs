@@ -43,7 +43,7 @@ impl Parts {
     }
 
     /// With other members in the header and other claims, `null` for none, as if the server itself had signed it.
-    pub(crate) fn as_by_the_server(mut self, server: &Device, header: Value, claims: Value) -> String {
+    pub(crate) fn laid_over(mut self, server: &Device, header: Value, claims: Value) -> String {
         lay_over(&mut self.header, header);
         lay_over(&mut self.claims, claims);
         self.signed_by(server)

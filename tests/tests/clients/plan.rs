@@ -94,7 +94,7 @@ fn believing(server: &Server, good: &str) -> Result<Vec<Expected>> {
     let key = signing_key(ROOT_KEY, now)?;
     let signed = |name: &str, header: Value, claims: Value, outcome| -> Result<Expected> {
         let name = format!("signed by the server: {name}");
-        Ok(verify(&name, &Parts::of(good)?.as_by_the_server(&key, header, claims), outcome))
+        Ok(verify(&name, &Parts::of(good)?.laid_over(&key, header, claims), outcome))
     };
     let mut steps = vec![signed("unchanged", json!({}), json!({}), "alice")?];
     for (name, header) in [
