@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use holdfast_core::{Keyring, UnixTime, dpop::Boot};
+use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
 use holdfast_store::{Backend, Store};
 use rustls::ServerConfig;
 
 use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
-    config::AppConfig,
+    config::{AppConfig, RouteConfig},
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
     limits::{Limits, Load},
@@ -19,7 +19,7 @@ use crate::{
     secrets::Secrets,
     sessions::Turns,
     signing::SigningKeys,
-    telemetry::{Audit, Log, Metrics, Sampling, Spans},
+    telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
 /// What a configuration names beside itself: read, and found in order.
@@ -55,6 +55,7 @@ struct Lasting {
     audit: Audit,
     log: Log,
     spans: Arc<Spans>,
+    gateway_refusals: Arc<RefusalLines>,
     boot: Boot,
     is_first_run: bool,
 }
@@ -76,6 +77,7 @@ pub(crate) fn first(
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
+        gateway_refusals: Arc::default(),
         metrics,
         audit: Audit::none(),
         log,
@@ -95,6 +97,7 @@ pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Resul
         audit: former.audit.followed_by(None).map_err(|error| StartError::Failure(error.to_string()))?,
         log: former.log.with_requests(config.log_requests),
         spans: Arc::clone(&former.spans),
+        gateway_refusals: Arc::clone(&former.gateway_refusals),
         boot: former.oauth.boot,
         is_first_run: former.oauth.is_first_run,
     };
@@ -107,7 +110,19 @@ fn assemble(
     lasting: Lasting,
     former: Option<&Holdfast>,
 ) -> Result<Holdfast, StartError> {
-    let Lasting { store, turns, clock, load, metrics, audit, log, spans, boot, is_first_run } = lasting;
+    let Lasting {
+        store,
+        turns,
+        clock,
+        load,
+        metrics,
+        audit,
+        log,
+        spans,
+        gateway_refusals,
+        boot,
+        is_first_run,
+    } = lasting;
     let now = clock.now();
     let log = Arc::new(log);
     // Opened anew although its name be the same: whoever moves the file away wants a new one.
@@ -116,11 +131,7 @@ fn assemble(
         StartError::Configuration(format!("audit.file: {file} cannot be written: {error}"))
     })?;
     let (signing, assertions) = signing(&secrets, former, now)?;
-    let app = |app: AppConfig| {
-        let AppConfig { name, origin, token, audiences } = app;
-        Arc::new(App { name: name.into(), origin, token, audiences })
-    };
-    let apps: Vec<_> = config.apps.into_iter().map(app).collect();
+    let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     let issuers =
         Issuers::new(config.issuers, former.map(|former| &former.oauth.issuers), &log, &metrics, now);
@@ -153,6 +164,7 @@ fn assemble(
             secret,
             assertion: gateways.assertion,
         }),
+        gateway_refusals,
         public_tls: config.public.tls.is_some(),
         keyring: Keyring::new(&secrets.root_key, &secrets.previous_root_keys),
         sampling: Sampling::new(&config.telemetry),
@@ -169,6 +181,20 @@ fn assemble(
         load,
         metrics,
     })
+}
+
+fn app_of(app: AppConfig, routes: &[RouteConfig]) -> App {
+    let routes = routes.iter().filter(|route| route.app == app.name).map(|route| route.route.clone());
+    App {
+        routes: Routes::new(routes.collect()),
+        name: app.name.into(),
+        origin: app.origin,
+        token: app.token,
+        audiences: app.audiences,
+        login_url: app.login_url,
+        step_up_url: app.step_up_url,
+        return_parameter: app.return_parameter,
+    }
 }
 
 #[cfg(feature = "otlp")]

@@ -6,7 +6,8 @@ use holdfast_core::{
     Keyring, Origin, UnixTime,
     dbsc::CookieName,
     jose::Algorithm,
-    policy::SessionPolicy,
+    page::{PageAddress, ParameterName},
+    policy::{Routes, SessionPolicy},
     secret::SecretText,
     session::{Activity, Session, Standing},
 };
@@ -21,7 +22,7 @@ use crate::{
     oauth::OAuth,
     sessions::Turns,
     signing::SigningKeys,
-    telemetry::{Audit, Event, EventName, Log, Metrics, Sampling, Spans},
+    telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Holdfast {
     pub(crate) oauth: OAuth,
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) gateways: Option<Gateways>,
+    pub(crate) gateway_refusals: Arc<RefusalLines>,
     pub(crate) public_tls: bool,
     pub(crate) keyring: Keyring,
     pub(crate) assertions: Arc<Assertions>,
@@ -60,6 +62,12 @@ pub(crate) struct App {
     pub(crate) token: TokenHash,
     /// What else `aud` of an access token may call it.
     pub(crate) audiences: Vec<String>,
+    /// Where a browser without a session is sent, and one whose user must authenticate again.
+    pub(crate) login_url: Option<PageAddress>,
+    pub(crate) step_up_url: Option<PageAddress>,
+    pub(crate) return_parameter: ParameterName,
+    /// What is demanded of requests by their method and path.
+    pub(crate) routes: Routes,
 }
 
 /// Who may ask as a gateway.

@@ -13,6 +13,7 @@ pub(crate) struct Served {
     pub(crate) house: Arc<Holdfast>,
     pub(crate) public: Router,
     pub(crate) internal: Router,
+    pub(crate) grpc: Router,
     /// Of the public listener; none behind a proxy that ends TLS.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// What all of it was made of.
@@ -58,5 +59,6 @@ fn serve_by(
 ) -> Arc<Served> {
     let house = Arc::new(house);
     let (public, internal) = (public_router(Arc::clone(&house)), router::internal(Arc::clone(&house)));
-    Arc::new(Served { house, public, internal, tls, config })
+    let grpc = router::grpc(Arc::clone(&house));
+    Arc::new(Served { house, public, internal, grpc, tls, config })
 }

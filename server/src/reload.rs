@@ -70,6 +70,8 @@ fn what_cannot_change(former: &Config, next: &Config) -> Vec<String> {
     let unchanged = [
         ("public.listen", former.public.listen == next.public.listen),
         ("internal.listen", former.internal == next.internal),
+        ("internal.socket", former.internal_socket == next.internal_socket),
+        ("gateways.grpc_listen", grpc_listen(former) == grpc_listen(next)),
         ("store", former.store == next.store),
         ("telemetry", former.telemetry == next.telemetry),
     ];
@@ -79,4 +81,8 @@ fn what_cannot_change(former: &Config, next: &Config) -> Vec<String> {
             format!("{key}: this cannot change while the server runs; change it back, or restart")
         })
         .collect()
+}
+
+fn grpc_listen(config: &Config) -> Option<std::net::SocketAddr> {
+    config.gateways.as_ref().and_then(|gateways| gateways.grpc_listen)
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, routing::post};
 
 use crate::{
     house::Holdfast,
     openapi::{self, Table},
     routes::{
-        check, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session, refresh,
-        register, resume, sessions, store, verify,
+        check, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session,
+        refresh, register, resume, sessions, store, verify,
     },
 };
 
@@ -67,7 +67,7 @@ pub(crate) fn internal_table() -> Table {
         .post("/v1/restore", store::restore, about_store::restore)
         .get("/verify/nginx", verify::nginx, checks::nginx)
         .get("/verify/caddy", verify::forwarded, checks::caddy)
-        .get("/verify/traefik", verify::forwarded, checks::traefik)
+        .get("/verify/traefik", verify::traefik, checks::traefik)
         .get("/verify/haproxy", verify::forwarded, checks::haproxy)
         .any("/verify/envoy", verify::envoy, checks::envoy_root)
         .any("/verify/envoy/", verify::envoy, checks::envoy_slash)
@@ -77,6 +77,15 @@ pub(crate) fn internal_table() -> Table {
         .get("/metrics", operations::metrics, operators::metrics)
         .get("/openapi.json", operations::openapi, operators::openapi)
         .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
+}
+
+/// For Envoy, over gRPC.
+pub(crate) fn grpc(house: Arc<Holdfast>) -> Router {
+    Router::new()
+        .route("/envoy.service.auth.v3.Authorization/Check", post(ext_authz::check))
+        .fallback(ext_authz::unimplemented)
+        .method_not_allowed_fallback(ext_authz::unimplemented)
+        .with_state(house)
 }
 
 /// What every table of routes ends with.

@@ -1,6 +1,6 @@
 //! From a configuration to a running server, and back.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
 use holdfast_core::UnixTime;
@@ -13,7 +13,7 @@ use crate::{
     config::{Config, Problems, StoreConfig},
     context::RequestIds,
     house::Holdfast,
-    listen::{Listener, Service, Shutdown},
+    listen::{Listener, Routes, Service, Shutdown, UnixSocket},
     live::Live,
     random::random,
     reload::reload,
@@ -43,6 +43,11 @@ pub(crate) async fn serve_with(
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
     let internal_socket = bind("internal.listen", config.internal).await?;
+    let unix_socket = config.internal_socket.as_deref().map(bind_unix).transpose()?;
+    let grpc_socket = match config.gateways.as_ref().and_then(|gateways| gateways.grpc_listen) {
+        Some(address) => Some(bind("gateways.grpc_listen", address).await?),
+        None => None,
+    };
     let opened = open_store(&config, clock.now()).await?;
     let warnings = std::mem::take(&mut secrets.warnings);
     let house = assemble::first(config.clone(), secrets, opened.store, clock)?;
@@ -51,15 +56,19 @@ pub(crate) async fn serve_with(
     let pulse = Arc::clone(&house.load.pulse);
     let live = Arc::new(Live::new(house, tls, config, Box::new(public_router)));
     let ids = Arc::new(RequestIds::new(boot));
-    let public = Service::public(Arc::clone(&live), Arc::clone(&ids));
-    let internal = Service::internal(Arc::clone(&live), Arc::clone(&ids));
-    let public = Listener::new(public_socket, Arc::clone(&live), public, true);
-    let internal = Listener::new(internal_socket, Arc::clone(&live), internal, false);
+    let service = |routes| Service::new(routes, Arc::clone(&live), Arc::clone(&ids));
+    let at_port = |socket, routes| Listener::new(socket, Arc::clone(&live), service(routes));
+    let public = at_port(public_socket, Routes::Public);
+    let internal = at_port(internal_socket, Routes::Internal);
+    let grpc = grpc_socket.map(|socket| at_port(socket, Routes::Grpc));
+    let unix = unix_socket.map(|socket| Listener::unix(socket, Arc::clone(&live), service(Routes::Internal)));
     let address =
         |listener: &Listener| listener.address().map_err(|error| StartError::Failure(error.to_string()));
     let (public_addr, internal_addr) = (address(&public)?, address(&internal)?);
+    let grpc_addr = grpc.as_ref().map(address).transpose()?;
     let shutdown = Shutdown::new();
-    let listeners = vec![public.spawn(&shutdown), internal.spawn(&shutdown)];
+    let all = [public, internal].into_iter().chain(unix).chain(grpc);
+    let listeners = all.map(|listener| listener.spawn(&shutdown)).collect();
     let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), ids));
     let pulse = tokio::spawn(async move { pulse.beat_forever().await });
     let house = &live.now().house;
@@ -68,6 +77,7 @@ pub(crate) async fn serve_with(
         live,
         public_addr,
         internal_addr,
+        grpc_addr,
         shutdown,
         listeners,
         helpers: [sweeper, pulse],
@@ -94,6 +104,7 @@ pub struct Running {
     live: Arc<Live>,
     public_addr: SocketAddr,
     internal_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
     helpers: [JoinHandle<()>; 2],
@@ -110,6 +121,11 @@ impl Running {
     /// Where app back ends reach it.
     pub const fn internal_addr(&self) -> SocketAddr {
         self.internal_addr
+    }
+
+    /// Where Envoy reaches it over gRPC, if it may.
+    pub const fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addr
     }
 
     /// Loads the configuration anew: `read` reads it. No connection is closed and no request is lost; what has begun is
@@ -214,5 +230,11 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, StartError>
             error.to_string()
         };
         StartError::Failure(format!("{key}: cannot listen at {address}: {what}"))
+    })
+}
+
+fn bind_unix(path: &Path) -> Result<UnixSocket, StartError> {
+    UnixSocket::bind(path).map_err(|error| {
+        StartError::Failure(format!("internal.socket: cannot listen at {}: {error}", path.display()))
     })
 }

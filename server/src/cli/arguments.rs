@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, backup, completions, dev, healthcheck, man, restore, rotate_root_key};
+use super::{Exit, backup, completions, dev, healthcheck, man, restore, rotate_root_key, routes};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -66,6 +66,8 @@ pub(super) enum Command {
     ///
     /// The same as GET /openapi.json on the internal listener.
     Openapi,
+    /// What the routes of a configuration make of a request.
+    Routes(routes::Arguments),
 }
 
 /// The option that many commands share.
@@ -185,6 +187,9 @@ mod tests {
             ("new-token --config x", "--config"),
             ("rotate-root-key", "--config <FILE>"),
             ("rotate-root-key --config x --forget-older-than soon", "--forget-older-than"),
+            ("routes", "test"),
+            ("routes test GET", "<URL>"),
+            ("routes test GET https://shop.example/", "--config <FILE>"),
             ("serve --config a --data b", "--data"),
             ("--data x serve --config a", "--data"),
             ("dev --config x", "--config"),

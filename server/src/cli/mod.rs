@@ -11,6 +11,7 @@ mod new_token;
 mod operator;
 mod restore;
 mod rotate_root_key;
+mod routes;
 mod serve;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -39,6 +40,7 @@ pub fn run(
         Ok(Command::RotateRootKey(arguments)) => rotate_root_key::rotate_root_key(&arguments, environment),
         Ok(Command::Openapi) => Exit::done(openapi::document().trim_end()),
         Ok(Command::Restore(arguments)) => restore::restore(&arguments),
+        Ok(Command::Routes(arguments)) => routes::routes(&arguments, environment),
         Ok(Command::Serve(config)) => serve::serve_file(&config.file, environment),
     }
     .leave()

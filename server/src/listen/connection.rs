@@ -15,7 +15,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, watch},
     time::timeout,
 };
@@ -26,13 +26,14 @@ use super::{
     patient::Patient,
     places::{Place, Places},
     quiet::Quiet,
-    request::PeerService,
+    request::{PeerService, Routes},
+    socket::{Socket, Stream, UnixSocket},
 };
-use crate::{config::LimitsConfig, limits::Limit, live::Live};
+use crate::{config::LimitsConfig, context::Peer, limits::Limit, live::Live};
 
 /// A bound socket and how it is served.
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     shared: Arc<Shared>,
 }
 
@@ -55,17 +56,23 @@ impl Shutdown {
 }
 
 impl Listener {
-    /// The listener for the public or for the internal routes.
-    pub(crate) fn new(socket: TcpListener, live: Arc<Live>, service: Service, is_public: bool) -> Self {
-        Self {
-            socket,
-            shared: Arc::new(Shared { live, service, is_public, places: Arc::new(Places::default()) }),
-        }
+    /// A listener at a port.
+    pub(crate) fn new(socket: TcpListener, live: Arc<Live>, service: Service) -> Self {
+        Self::of(Socket::Tcp(socket), live, service)
     }
 
-    /// The address it listens at.
+    /// One at a Unix socket.
+    pub(crate) fn unix(socket: UnixSocket, live: Arc<Live>, service: Service) -> Self {
+        Self::of(Socket::Unix(socket), live, service)
+    }
+
+    fn of(socket: Socket, live: Arc<Live>, service: Service) -> Self {
+        Self { socket, shared: Arc::new(Shared { live, service, places: Arc::new(Places::default()) }) }
+    }
+
+    /// The address it listens at. A Unix socket has none.
     pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.address()
     }
 
     /// Serves until told to stop, then finishes what has begun. The task ends when the last connection has.
@@ -100,7 +107,7 @@ impl Listener {
     }
 
     /// A connection, once there is a place for it.
-    async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr)> {
+    async fn accept(&self) -> std::io::Result<(Stream, Peer)> {
         let Shared { live, places, .. } = &*self.shared;
         let most = || live.now().house.limits.config.connections;
         if !places.has_room(most()) {
@@ -114,22 +121,21 @@ impl Listener {
 struct Shared {
     live: Arc<Live>,
     service: Service,
-    is_public: bool,
     places: Arc<Places>,
 }
 
 impl Shared {
     /// A place for a connection; `None` if its address has enough of them. Gateways stand for many clients.
-    fn place_for(&self, peer: SocketAddr) -> Option<Place> {
+    fn place_for(&self, peer: Peer) -> Option<Place> {
         let served = self.live.now();
         let (house, limits) = (&served.house, &served.house.limits);
-        let is_counted = self.is_public && house.limits_by_address(peer.ip());
-        let prefix = is_counted.then(|| limits.prefixes.of(peer.ip()));
+        let counted = peer.address().filter(|ip| self.is_public() && house.limits_by_address(*ip));
+        let prefix = counted.map(|ip| limits.prefixes.of(ip));
         let place = Places::take(
             &self.places,
             prefix,
             limits.config.connections_per_address,
-            (Arc::clone(&house.metrics), self.is_public),
+            (Arc::clone(&house.metrics), self.is_public()),
         );
         if place.is_none() {
             house.metrics.limited(Limit::ConnectionsPerAddress);
@@ -137,15 +143,20 @@ impl Shared {
         place
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
-        let _ = stream.set_nodelay(true);
+    async fn serve(&self, stream: Stream, peer: Peer, stop: watch::Receiver<bool>) {
         // A connection keeps the certificate and the patience that it began with. Its requests are served as of their time.
         let served = self.live.now();
         let limits = served.house.limits.config.clone();
-        let tls = served.tls.as_ref().filter(|_| self.is_public).map(Arc::clone);
+        let tls = served.tls.as_ref().filter(|_| self.is_public()).map(Arc::clone);
         drop(served);
+        let is_http2 = self.service.routes() == Routes::Grpc;
+        let stream = match stream {
+            Stream::Unix(stream) => return self.speak(is_http2, stream, peer, &limits, stop).await,
+            Stream::Tcp(stream) => stream,
+        };
+        let _ = stream.set_nodelay(true);
         match tls {
-            None => self.speak(false, stream, peer, &limits, stop).await,
+            None => self.speak(is_http2, stream, peer, &limits, stop).await,
             Some(tls) => {
                 let accepting = TlsAcceptor::from(tls).accept(stream);
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE, accepting).await {
@@ -160,13 +171,12 @@ impl Shared {
         &self,
         is_http2: bool,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: SocketAddr,
+        peer: Peer,
         limits: &LimitsConfig,
         stop: watch::Receiver<bool>,
     ) {
         let quiet = is_http2.then(|| Arc::new(Quiet::new()));
-        let (peer, patience) = (peer.ip().to_canonical(), limits.body_timeout);
-        let service = self.service.for_peer(peer, patience, quiet.as_ref().map(Arc::clone));
+        let service = self.service.for_peer(peer, limits.body_timeout, quiet.as_ref().map(Arc::clone));
         let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
         match quiet {
             None => {
@@ -178,6 +188,10 @@ impl Shared {
                 self.until_its_end(connection, quiet.for_longer_than(limits.idle_timeout), stop).await;
             }
         }
+    }
+
+    fn is_public(&self) -> bool {
+        self.service.routes() == Routes::Public
     }
 
     async fn until_its_end(
@@ -236,7 +250,7 @@ impl<I: Read + Write + Unpin> Polite for http2::Connection<I, PeerService, Tokio
     }
 }
 
-// The version is settled before the first byte, by ALPN or by there being no TLS: a guess would wait for ever for a client
+// The version is settled before the first byte, by ALPN or by what the listener is for: a guess would wait for ever for a client
 // that says nothing.
 
 fn http1(limits: &LimitsConfig) -> http1::Builder {

@@ -5,9 +5,11 @@ mod patient;
 mod places;
 mod quiet;
 mod request;
+mod socket;
 mod timely;
 mod tls;
 
 pub(crate) use connection::{Listener, Shutdown};
-pub(crate) use request::Service;
+pub(crate) use request::{Routes, Service};
+pub(crate) use socket::UnixSocket;
 pub(crate) use tls::server_config;

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 
 use super::{quiet::Quiet, timely::Timely};
 use crate::{
-    context::{Context, RequestId, RequestIds},
+    context::{Context, Peer, RequestId, RequestIds},
     error::Trouble,
     extract::{
         gateway::public_client_ip,
@@ -38,30 +38,39 @@ pub(crate) struct Service(Arc<Shared>);
 
 struct Shared {
     live: Arc<Live>,
-    name: &'static str,
-    is_public: bool,
+    routes: Routes,
     admission: Arc<Admission>,
     ids: Arc<RequestIds>,
 }
 
+/// Which of the three tables of routes a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Routes {
+    /// For browsers and OAuth clients.
+    Public,
+    /// For apps, gateways and operators.
+    Internal,
+    /// For Envoy.
+    Grpc,
+}
+
 impl Service {
-    pub(crate) fn public(live: Arc<Live>, ids: Arc<RequestIds>) -> Self {
-        let admission = Arc::clone(&live.now().house.load.public);
-        Self(Arc::new(Shared { live, name: "public", is_public: true, admission, ids }))
+    pub(crate) fn new(routes: Routes, live: Arc<Live>, ids: Arc<RequestIds>) -> Self {
+        let load = Arc::clone(&live.now().house.load);
+        let admission = match routes {
+            Routes::Public => &load.public,
+            Routes::Internal | Routes::Grpc => &load.internal,
+        };
+        Self(Arc::new(Shared { live, routes, admission: Arc::clone(admission), ids }))
     }
 
-    pub(crate) fn internal(live: Arc<Live>, ids: Arc<RequestIds>) -> Self {
-        let admission = Arc::clone(&live.now().house.load.internal);
-        Self(Arc::new(Shared { live, name: "internal", is_public: false, admission, ids }))
+    /// What it serves.
+    pub(super) fn routes(&self) -> Routes {
+        self.0.routes
     }
 
     /// The service of one connection, whose bodies come in `patience`.
-    pub(super) fn for_peer(
-        &self,
-        peer: IpAddr,
-        patience: Duration,
-        quiet: Option<Arc<Quiet>>,
-    ) -> PeerService {
+    pub(super) fn for_peer(&self, peer: Peer, patience: Duration, quiet: Option<Arc<Quiet>>) -> PeerService {
         PeerService { shared: Arc::clone(&self.0), peer, patience, quiet }
     }
 }
@@ -70,7 +79,7 @@ impl Service {
 #[derive(Clone)]
 pub(super) struct PeerService {
     shared: Arc<Shared>,
-    peer: IpAddr,
+    peer: Peer,
     patience: Duration,
     quiet: Option<Arc<Quiet>>,
 }
@@ -111,16 +120,19 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
 }
 
 impl Shared {
-    async fn answer(&self, served: &Served, mut request: Request<Body>, peer: IpAddr) -> Response {
+    async fn answer(&self, served: &Served, mut request: Request<Body>, peer: Peer) -> Response {
         let started = Instant::now();
         let house = &*served.house;
-        let client_ip = if self.is_public { public_client_ip(house, peer, request.headers()) } else { peer };
+        let is_public = self.routes == Routes::Public;
+        // Whoever asks over the Unix socket is no client, and has no address.
+        let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let client_ip = if is_public { public_client_ip(house, address, request.headers()) } else { address };
         let context = Context {
             now: house.clock.now(),
             peer,
             client_ip,
             request_id: self.ids.next(),
-            trace: trace_of(request.headers(), house, &self.ids, self.is_public),
+            trace: trace_of(request.headers(), house, &self.ids, is_public),
         };
         request.extensions_mut().insert(context);
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -133,7 +145,7 @@ impl Shared {
         };
         self.add_common_headers(house, &mut response);
         // Not to strangers: they have no use for it.
-        if let Some(trace) = context.trace.filter(|_| !self.is_public) {
+        if let Some(trace) = context.trace.filter(|_| self.routes == Routes::Internal) {
             response.headers_mut().insert(TRACEPARENT, header_value(trace.parent_of_others().to_string()));
         }
         self.tell(house, &context, &method, uri.path(), &response, started);
@@ -143,12 +155,12 @@ impl Shared {
     /// Takes the request, if there is time for it and its client has not asked too much.
     fn admit(&self, house: &Holdfast, path: &str, client: IpAddr, now: Instant) -> Result<Admitted, Limited> {
         let limits = &house.limits;
-        if !self.is_public {
-            return if is_watched(path) {
-                Ok(self.admission.admit_always())
-            } else {
-                self.admission.admit(now, limits.config.requests)
-            };
+        match self.routes {
+            Routes::Public => {}
+            Routes::Internal if is_watched(path) => return Ok(self.admission.admit_always()),
+            Routes::Internal => return self.admission.admit(now, limits.config.requests),
+            // A call that fails is a yes to an Envoy with failure_mode_allow, so none is turned away.
+            Routes::Grpc => return Ok(self.admission.admit_always()),
         }
         // Before the load: whoever asks too much must not take the place of those who do not.
         if house.limits_by_address(client) {
@@ -160,7 +172,11 @@ impl Shared {
     /// A panic is a fault of ours that must not take anything else along.
     async fn call(&self, served: &Served, request: Request<Body>) -> Response {
         let request_id = request.extensions().get::<Context>().map(|context| context.request_id);
-        let router = if self.is_public { &served.public } else { &served.internal };
+        let router = match self.routes {
+            Routes::Public => &served.public,
+            Routes::Internal => &served.internal,
+            Routes::Grpc => &served.grpc,
+        };
         let call = tower_service::Service::call(&mut router.clone(), request);
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(Ok(response)) => response,
@@ -180,7 +196,7 @@ impl Shared {
     fn add_common_headers(&self, house: &Holdfast, response: &mut Response) {
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        if self.is_public {
+        if self.routes == Routes::Public {
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             let policy = headers.entry("cross-origin-resource-policy");
             policy.or_insert(HeaderValue::from_static("same-origin"));
@@ -205,11 +221,11 @@ impl Shared {
         let status = response.status().as_u16();
         let code = response.extensions().get::<Code>().map(|code| code.as_str());
         let trace_id = context.trace_id().map(|trace| trace.to_string());
-        house.metrics.request(self.name, status, elapsed.as_secs_f64());
+        house.metrics.request(self.routes.name(), status, elapsed.as_secs_f64());
         if let Some(trace) = context.trace.filter(|trace| trace.sampled) {
             house.spans.record(Finished {
                 trace,
-                listener: self.name,
+                listener: self.routes.name(),
                 method: method.clone(),
                 path: path.get(..MOST_PATH_BYTES).unwrap_or(path).to_owned(),
                 status,
@@ -226,13 +242,13 @@ impl Shared {
         house.log.request(
             context.now,
             &RequestLine {
-                listener: self.name,
+                listener: self.routes.name(),
                 method: method.as_str(),
                 path: path.get(..MOST_PATH_BYTES).unwrap_or(path),
                 status,
                 code,
                 micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-                peer: context.peer,
+                peer: context.peer.address(),
                 request_id: context.request_id.as_str(),
                 trace_id: trace_id.as_deref(),
             },
@@ -258,6 +274,17 @@ impl Shared {
         };
         house.record(context.now, &event);
         house.log.error(context.now, &detail);
+    }
+}
+
+impl Routes {
+    /// The name of the listener in log and metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Grpc => "grpc",
+        }
     }
 }
 

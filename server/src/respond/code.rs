@@ -3,6 +3,8 @@
 use holdfast_core::{Rule, check::Reason};
 use http::StatusCode;
 
+use crate::telemetry::RefusalCode;
+
 /// The stable code of an answer, on its way to the client, to log and to metrics. It comes from one of the lists of this
 /// server, so that whoever describes an answer can name all that may stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +32,12 @@ impl From<OAuthError> for Code {
 impl From<Reason> for Code {
     fn from(reason: Reason) -> Self {
         Self(reason.as_str())
+    }
+}
+
+impl From<RefusalCode> for Code {
+    fn from(code: RefusalCode) -> Self {
+        Self(code.as_str())
     }
 }
 

@@ -91,8 +91,12 @@ event_names! {
     ConfigRejected = "config.rejected";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
+    /// Somebody asked as a gateway and was not taken for one.
+    GatewayRefused = "gateway.refused";
     /// A proof was refused.
     ProofRejected = "proof.rejected";
+    /// A request went on as nobody's, since its route is public.
+    RequestAnonymous = "request.anonymous";
     /// A device bound a session.
     SessionBound = "session.bound";
     /// A request was allowed.
@@ -150,6 +154,8 @@ pub(crate) struct Event<'a> {
     pub trace_id: Option<TraceId>,
     /// What else there is to say.
     pub detail: Option<&'a str>,
+    /// The words that the route of the request has for it.
+    pub tags: &'a [Box<str>],
 }
 
 impl Event<'_> {
@@ -167,6 +173,7 @@ impl Event<'_> {
         line.own_or_null("request_id", self.request_id);
         line.own_or_null("trace_id", self.trace_id.map(|trace| trace.to_string()).as_deref());
         line.text("detail", self.detail);
+        line.texts("tags", self.tags);
         line.end();
     }
 }

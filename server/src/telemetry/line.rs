@@ -38,6 +38,15 @@ impl<'a> Line<'a> {
         let _ = serde_json::to_writer(&mut *self.0, text);
     }
 
+    /// Texts of the configuration, as a list, or `null` if there are none.
+    pub(super) fn texts(&mut self, name: &'static str, texts: &[Box<str>]) {
+        if texts.is_empty() {
+            return self.null(name);
+        }
+        self.member(name);
+        let _ = serde_json::to_writer(&mut *self.0, texts);
+    }
+
     /// An address, or `null`.
     pub(super) fn address(&mut self, name: &'static str, address: Option<IpAddr>) {
         self.member(name);

@@ -40,7 +40,7 @@ impl Log {
             told.number("status", line.status.into());
             told.own_or_null("code", line.code);
             told.number("micros", line.micros);
-            told.address("peer", Some(line.peer));
+            told.address("peer", line.peer);
             told.own("request_id", line.request_id);
             if let Some(trace_id) = line.trace_id {
                 told.own("trace_id", trace_id);
@@ -99,8 +99,8 @@ pub(crate) struct RequestLine<'a> {
     pub code: Option<&'static str>,
     /// How long it took, in microseconds.
     pub micros: u64,
-    /// The address it came from.
-    pub peer: std::net::IpAddr,
+    /// The address it came from; none for the Unix socket.
+    pub peer: Option<std::net::IpAddr>,
     /// Its id, also in the audit trail.
     pub request_id: &'a str,
     /// The trace that it is part of, if it is.

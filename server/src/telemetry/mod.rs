@@ -6,6 +6,7 @@ pub(crate) mod log;
 pub(crate) mod metrics;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod refusals;
 mod sampling;
 mod sink;
 mod spans;
@@ -14,6 +15,7 @@ mod stamp;
 pub(crate) use audit::{Audit, Event, EventName};
 pub(crate) use log::Log;
 pub(crate) use metrics::Metrics;
+pub(crate) use refusals::{RefusalCode, RefusalLines};
 pub(crate) use sampling::Sampling;
 pub(crate) use spans::{Finished, Spans};
 pub(crate) use stamp::{parse_rfc3339, rfc3339};

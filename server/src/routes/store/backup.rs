@@ -79,7 +79,7 @@ impl Drop for Outgoing {
         };
         let event = Event {
             event: Some(EventName::StoreBackedUp),
-            client_ip: Some(self.context.peer),
+            client_ip: self.context.peer.address(),
             request_id: Some(self.context.request_id.as_str()),
             detail: Some(&detail),
             ..Event::default()

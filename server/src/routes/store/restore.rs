@@ -111,7 +111,7 @@ fn tell(house: &Holdfast, contents: &Contents, restored: Restored, context: &Con
     );
     let event = Event {
         event: Some(EventName::StoreRestored),
-        client_ip: Some(context.peer),
+        client_ip: context.peer.address(),
         request_id: Some(context.request_id.as_str()),
         detail: Some(&detail),
         ..Event::default()
