@@ -93,6 +93,7 @@ proptest! {
     }
 }
 
+#[expect(clippy::expect_used, reason = "a literal that is no pattern fails the test")]
 fn routes() -> Routes {
     let public = Route {
         path: "/public/".parse().expect("a pattern"),
