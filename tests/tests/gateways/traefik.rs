@@ -1,0 +1,1 @@
+//! Traefik's `ForwardAuth` and what it sends, byte for byte.
