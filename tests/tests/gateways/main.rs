@@ -18,6 +18,7 @@ mod house;
 mod oauth;
 mod proxy;
 mod raw;
+mod recipes;
 mod requests;
 mod stub;
 mod traefik;

@@ -157,15 +157,16 @@ async fn what_holdfast_owns_is_not_behind_the_check(proxy: Proxy) -> Result<()> 
 async fn cookies_come_in_crumbs_and_not_twice(proxy: Proxy) -> Result<()> {
     let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
     let (alice, mallory) = (gate.login("alice").await?, gate.login("mallory").await?);
-    for call in gate.gets("/orders") {
-        let crumbs = call.header("cookie", "a=b").cookie(&alice.cookie).header("cookie", "c=d");
-        crumbs.send().await?.expect(200)?;
-        assert_eq!(gate.app.last()?.all("holdfast-user"), ["alice"]);
-    }
+    // HTTP/2 spreads cookies over several fields (RFC 9113 §8.2.3); HTTP/1.1 has one (RFC 6265 §5.4).
+    let [_one, two] = gate.gets("/orders");
+    two.header("cookie", "a=b").cookie(&alice.cookie).header("cookie", "c=d").send().await?.expect(200)?;
+    assert_eq!(gate.app.last()?.all("holdfast-user"), ["alice"]);
+
     let reached = gate.app.seen().len();
     for call in gate.gets("/orders") {
         let answer = call.cookie(&mallory.cookie).cookie(&alice.cookie).send().await?.expect(401)?;
-        assert_eq!(answer.code(), "duplicate_cookie");
+        // Apache joins two fields of HTTP/1.1 with a comma, and then it is one cookie that nobody has sealed.
+        assert!(matches!(answer.code(), "duplicate_cookie" | "bad_cookie"), "{}", answer.text);
     }
     assert_eq!(gate.app.seen().len(), reached);
     Ok(())
