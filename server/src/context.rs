@@ -12,12 +12,31 @@ use holdfast_core::UnixTime;
 pub(crate) struct Context {
     /// When the request came. One time for everything that is decided about it.
     pub(crate) now: UnixTime,
-    /// The address at the other end of the connection.
-    pub(crate) peer: IpAddr,
+    /// Who is at the other end of the connection.
+    pub(crate) peer: Peer,
     /// The address of the client: the peer's, or what a gateway of ours says it is.
     pub(crate) client_ip: IpAddr,
     /// Its name in log and audit.
     pub(crate) request_id: RequestId,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Over a network.
+    Address(IpAddr),
+    /// Over the Unix socket: somebody whom its file lets in.
+    Socket,
+}
+
+impl Peer {
+    /// The address, if there is one.
+    pub(crate) const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Socket => None,
+        }
+    }
 }
 
 /// A request's name: unique in this process and, by its random beginning, elsewhere too.

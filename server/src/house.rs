@@ -6,7 +6,8 @@ use holdfast_core::{
     Keyring, Origin, UnixTime,
     dbsc::CookieName,
     jose::Algorithm,
-    policy::SessionPolicy,
+    page::{PageAddress, ParameterName},
+    policy::{Routes, SessionPolicy},
     secret::SecretText,
     session::{Activity, Session, Standing},
 };
@@ -20,7 +21,7 @@ use crate::{
     oauth::OAuth,
     sessions::Turns,
     signing::SigningKeys,
-    telemetry::{Audit, Event, EventName, Log, Metrics},
+    telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines},
     token::TokenHash,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Holdfast {
     pub(crate) oauth: OAuth,
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) gateways: Option<Gateways>,
+    pub(crate) gateway_refusals: RefusalLines,
     pub(crate) public_tls: bool,
     pub(crate) keyring: Keyring,
     pub(crate) assertions: Assertions,
@@ -55,6 +57,12 @@ pub(crate) struct App {
     pub(crate) token: TokenHash,
     /// What else `aud` of an access token may call it.
     pub(crate) audiences: Vec<String>,
+    /// Where a browser without a session is sent, and one whose user must authenticate again.
+    pub(crate) login_url: Option<PageAddress>,
+    pub(crate) step_up_url: Option<PageAddress>,
+    pub(crate) return_parameter: ParameterName,
+    /// What is demanded of requests by their method and path.
+    pub(crate) routes: Routes,
 }
 
 /// Who may ask as a gateway.

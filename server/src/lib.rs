@@ -13,6 +13,7 @@ mod context;
 mod demo;
 mod dpop;
 mod error;
+mod ext_authz;
 mod extract;
 mod house;
 mod issuers;

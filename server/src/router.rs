@@ -10,8 +10,8 @@ use axum::{
 use crate::{
     house::Holdfast,
     routes::{
-        check, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session, refresh,
-        register, resume, sessions, verify,
+        check, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session,
+        refresh, register, resume, sessions, verify,
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
         .route("/v1/check", post(check::check))
         .route("/verify/nginx", get(verify::nginx))
         .route("/verify/caddy", get(verify::forwarded))
-        .route("/verify/traefik", get(verify::forwarded))
+        .route("/verify/traefik", get(verify::traefik))
         .route("/verify/haproxy", get(verify::forwarded))
         .route("/verify/envoy", any(verify::envoy))
         .route("/verify/envoy/", any(verify::envoy))
@@ -57,6 +57,12 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
         .route("/metrics", get(operations::metrics))
         .route("/openapi.json", get(operations::openapi))
         .route("/_holdfast/jwks", get(jwks::jwks));
+    finish(routes, house)
+}
+
+/// For Envoy, over gRPC.
+pub(crate) fn grpc(house: Arc<Holdfast>) -> Router {
+    let routes = Router::new().route("/envoy.service.auth.v3.Authorization/Check", post(ext_authz::check));
     finish(routes, house)
 }
 

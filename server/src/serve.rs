@@ -1,20 +1,20 @@
 //! From a configuration to a running server, and back.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
-use holdfast_core::{Keyring, UnixTime, dpop::Boot};
+use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
 use holdfast_store::{Backend, OpenReport, Store};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Clock,
     assertion::Assertions,
-    config::{AppConfig, Config, StoreConfig},
+    config::{AppConfig, Config, RouteConfig, StoreConfig},
     context::RequestIds,
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
-    listen::{Listener, Service, Shutdown, acceptor},
+    listen::{Listener, Service, Shutdown, UnixSocket, acceptor},
     oauth::{AccessTokens, Clients, OAuth},
     random::random,
     router,
@@ -22,7 +22,7 @@ use crate::{
     sessions::Turns,
     signing::SigningKeys,
     sweeper::{READABLE, sweep_forever},
-    telemetry::{Audit, Event, EventName, Log, Metrics},
+    telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines},
 };
 
 /// Starts a server. When this returns, both listeners take requests.
@@ -44,6 +44,11 @@ pub(crate) async fn serve_with(
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
     let internal_socket = bind("internal.listen", config.internal).await?;
+    let unix_socket = config.internal_socket.as_deref().map(bind_unix).transpose()?;
+    let grpc_socket = match config.gateways.as_ref().and_then(|gateways| gateways.grpc_listen) {
+        Some(address) => Some(bind("gateways.grpc_listen", address).await?),
+        None => None,
+    };
     let opened = open_store(&config, clock.now()).await?;
     let warnings = std::mem::take(&mut secrets.warnings);
     let house = Arc::new(build(config, secrets, opened.store, clock)?);
@@ -66,16 +71,23 @@ pub(crate) async fn serve_with(
     let public = Service::public(Arc::clone(&house), public_router(Arc::clone(&house)), Arc::clone(&ids));
     let internal =
         Service::internal(Arc::clone(&house), router::internal(Arc::clone(&house)), Arc::clone(&ids));
+    let unix = unix_socket.map(|socket| Listener::unix(socket, internal.clone()));
+    let grpc = grpc_socket.map(|socket| {
+        let service = Service::grpc(Arc::clone(&house), router::grpc(Arc::clone(&house)), Arc::clone(&ids));
+        Listener::http2(socket, service)
+    });
     let public = Listener::new(public_socket, tls, public);
     let internal = Listener::new(internal_socket, None, internal);
     let address =
         |listener: &Listener| listener.address().map_err(|error| StartError::Failure(error.to_string()));
     let (public_addr, internal_addr) = (address(&public)?, address(&internal)?);
+    let grpc_addr = grpc.as_ref().map(address).transpose()?;
     let shutdown = Shutdown::new();
-    let listeners = vec![public.spawn(&shutdown), internal.spawn(&shutdown)];
+    let all = [public, internal].into_iter().chain(unix).chain(grpc);
+    let listeners = all.map(|listener| listener.spawn(&shutdown)).collect();
     let sweeper = tokio::spawn(sweep_forever(Arc::clone(&house), ids));
     house.log.info(house.clock.now(), &format!("listening: public {public_addr}, internal {internal_addr}"));
-    Ok(Running { house, public_addr, internal_addr, shutdown, listeners, sweeper })
+    Ok(Running { house, public_addr, internal_addr, grpc_addr, shutdown, listeners, sweeper })
 }
 
 /// A server that takes requests.
@@ -83,6 +95,7 @@ pub struct Running {
     house: Arc<Holdfast>,
     public_addr: SocketAddr,
     internal_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
@@ -97,6 +110,11 @@ impl Running {
     /// Where app back ends reach it.
     pub const fn internal_addr(&self) -> SocketAddr {
         self.internal_addr
+    }
+
+    /// Where Envoy reaches it over gRPC, if it may.
+    pub const fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addr
     }
 
     /// Takes no more requests, finishes those that have begun, and writes everything down.
@@ -189,6 +207,26 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, StartError>
     })
 }
 
+fn bind_unix(path: &Path) -> Result<UnixSocket, StartError> {
+    UnixSocket::bind(path).map_err(|error| {
+        StartError::Failure(format!("internal.socket: cannot listen at {}: {error}", path.display()))
+    })
+}
+
+fn build_app(app: AppConfig, routes: &[RouteConfig]) -> App {
+    let routes = routes.iter().filter(|route| route.app == app.name).map(|route| route.route.clone());
+    App {
+        routes: Routes::new(routes.collect()),
+        name: app.name.into(),
+        origin: app.origin,
+        token: app.token,
+        audiences: app.audiences,
+        login_url: app.login_url,
+        step_up_url: app.step_up_url,
+        return_parameter: app.return_parameter,
+    }
+}
+
 fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result<Holdfast, StartError> {
     let audit = match &config.audit {
         None => Audit::none(),
@@ -202,11 +240,7 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
     let signing = SigningKeys::new(&secrets.root_key, &secrets.previous_root_keys, clock.now())
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
     let signing = Arc::new(signing);
-    let app = |app: AppConfig| {
-        let AppConfig { name, origin, token, audiences } = app;
-        Arc::new(App { name: name.into(), origin, token, audiences })
-    };
-    let apps: Vec<_> = config.apps.into_iter().map(app).collect();
+    let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(build_app(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     let oauth = OAuth {
@@ -233,6 +267,7 @@ fn build(config: Config, secrets: Secrets, store: Store, clock: Clock) -> Result
             secret,
             assertion: gateways.assertion,
         }),
+        gateway_refusals: RefusalLines::default(),
         public_tls: config.public.tls.is_some(),
         keyring,
         assertions: Assertions::new(Arc::clone(&signing)),

@@ -6,7 +6,7 @@ use holdfast_core::session::Standing;
 use holdfast_store::{Backend, Found, Sweep};
 
 use crate::{
-    context::{Context, RequestIds},
+    context::{Context, Peer, RequestIds},
     house::Holdfast,
     sessions::record_end,
 };
@@ -35,7 +35,8 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     let Ok(swept) = house.store.sweep(now, BATCH, &judge).await else { return };
     for session in swept.ended {
         let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-        let context = Context { now, peer: unspecified, client_ip: unspecified, request_id: ids.next() };
+        let context =
+            Context { now, peer: Peer::Address(unspecified), client_ip: unspecified, request_id: ids.next() };
         record_end(house, &session, &context);
     }
 }

@@ -18,6 +18,7 @@ pub mod keyring;
 pub mod level;
 pub mod oauth;
 pub mod origin;
+pub mod page;
 pub mod policy;
 pub mod rejection;
 pub mod rule;

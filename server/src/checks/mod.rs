@@ -1,5 +1,6 @@
 //! Answers the question "may this request go on?" for whoever asks it: an app, a gateway, the demo.
 
+mod client;
 mod token;
 
 use std::{net::IpAddr, sync::Arc};
@@ -8,10 +9,8 @@ use holdfast_core::{
     Level, Rule, SessionId,
     check::{Decision, Reason, Verdict, judge_cookie, judge_session},
     cookie::AuthenticCookie,
-    dbsc::expire_cookie,
     oauth::AccessToken,
-    origin::LocalPath,
-    policy::Requirements,
+    policy::{Access, Ambiguous, Demands, Route},
 };
 use holdfast_store::{Backend, Found};
 use http::{HeaderValue, StatusCode};
@@ -43,16 +42,17 @@ pub(crate) struct Question<'a> {
     /// Whether the browser says that it has a bound session.
     pub(crate) hint: bool,
     pub(crate) fetch: FetchMetadata<'a>,
-    pub(crate) requirements: Requirements,
-    /// The words that the scope of an OAuth client must hold; a browser has no scope, and needs none.
-    pub(crate) scope: Option<&'a str>,
+    /// The route that is about it.
+    pub(crate) route: Result<Option<&'a Route>, Ambiguous>,
+    /// What the route and whoever asks demand of it.
+    pub(crate) demands: Demands,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) user_agent: Option<&'a str>,
 }
 
 impl<'a> Question<'a> {
-    /// Reads what a request says of itself; `values` gives those of its fields that have a name. Nothing is demanded of it,
-    /// and its client's address is not known.
+    /// Reads what a request says of itself; `values` gives those of its fields that have a name. What is demanded of it is
+    /// what its route demands, and its client's address is not known.
     pub(crate) fn read<V: Iterator<Item = &'a str>>(
         house: &Holdfast,
         app: &'a App,
@@ -60,20 +60,37 @@ impl<'a> Question<'a> {
         target: Option<&'a str>,
         values: impl Fn(&'static str) -> V,
     ) -> Self {
+        let route = target.map_or(Ok(None), |target| app.routes.find(method, target));
+        let demands = route.ok().flatten().map(|route| route.demands().into_owned()).unwrap_or_default();
         Self {
             app,
             method,
             target,
+            route,
+            demands,
             credential: cookies::credential(values("cookie"), &house.cookie_name),
             authorization: Authorization::read(values("authorization")),
             proofs: values(dpop::PROOF).collect(),
             hint: cookies::has(values("cookie"), &house.hint_name),
             fetch: FetchMetadata::read(|name| only(values(name))),
-            requirements: Requirements::default(),
-            scope: None,
             client_ip: None,
             user_agent: values("user-agent").next(),
         }
+    }
+
+    /// Demands more: of each, the stricter holds.
+    pub(crate) fn demanding(self, more: &Demands) -> Self {
+        Self { demands: self.demands.and(more), ..self }
+    }
+
+    /// Whether a request without a session may go on: the route is public, and whoever asks demands nothing either.
+    fn lets_anybody_through(&self) -> bool {
+        matches!(self.route, Ok(Some(Route { access: Access::Public, .. }))) && self.demands.is_empty()
+    }
+
+    /// The words that the route has for the audit trail.
+    fn tags(&self) -> &[Box<str>] {
+        self.route.ok().flatten().map_or(&[], |route| &route.tags)
     }
 }
 
@@ -84,8 +101,12 @@ pub(crate) struct Answer {
     pub(crate) found: Option<Found>,
     /// The token of another issuer that was taken; it has no session here.
     pub(crate) foreign: Option<Arc<AccessToken>>,
+    /// The request may go on as nobody's: its route is public.
+    is_anonymous: bool,
+    /// Why no route could be found for it.
+    pub(crate) ambiguous: Option<Ambiguous>,
     pub(crate) status: StatusCode,
-    /// Where to send the client, with status 307.
+    /// Where to send the client, with a status that redirects.
     pub(crate) location: Option<String>,
     /// The cookie to take from the client.
     pub(crate) set_cookie: Option<String>,
@@ -95,11 +116,12 @@ pub(crate) struct Answer {
     pub(crate) nonce: Option<HeaderValue>,
 }
 
-/// Whose an allowed request is.
+/// Whose an allowed request is. All of it is empty for nobody's.
+#[derive(Default)]
 pub(crate) struct Identity<'a> {
     pub(crate) user: &'a str,
     pub(crate) session: Option<SessionId>,
-    pub(crate) binding: Level,
+    pub(crate) binding: &'a str,
     /// The OAuth client that acts for the user, and what it was granted. A browser is no client, and may do everything.
     pub(crate) client: &'a str,
     pub(crate) scope: &'a str,
@@ -113,13 +135,16 @@ impl Answer {
         if self.verdict.decision != Decision::Allow {
             return None;
         }
+        if self.is_anonymous {
+            return Some(Identity::default());
+        }
         if let Some(found) = &self.found {
             let record = found.session.record();
             let grant = record.grant.as_deref();
             return Some(Identity {
                 user: &record.user,
                 session: Some(record.id),
-                binding: found.session.level(),
+                binding: found.session.level().as_str(),
                 client: grant.map_or("", |grant| &grant.client_id),
                 scope: grant.map_or("", |grant| &grant.scope),
                 issuer: "",
@@ -130,7 +155,7 @@ impl Answer {
         Some(Identity {
             user: &token.subject,
             session: None,
-            binding: Level::Software,
+            binding: Level::Software.as_str(),
             client: token.client_id.as_deref().unwrap_or_default(),
             scope: token.scope.as_deref().unwrap_or_default(),
             issuer: &token.issuer,
@@ -149,21 +174,40 @@ pub(crate) async fn check(
     if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
         house.store.touch(found.session.record().id, context.now, confirms);
     }
+    // Whatever was wrong with the credential, nobody needs one here; and it gives nobody an identity.
+    let is_anonymous = verdict.decision != Decision::Allow && question.lets_anybody_through();
+    let verdict = if is_anonymous { Verdict { decision: Decision::Allow, ..verdict } } else { verdict };
     house.metrics.check(verdict.decision, verdict.reason);
     let rule = refused.map(|refused| refused.rejection.rule);
     if let Some(rule) = rule {
         house.metrics.rejection(rule);
     }
-    report(house, question, &verdict, rule, found.as_ref(), foreign.as_deref(), context);
+    let judged = Reported {
+        verdict: &verdict,
+        rule,
+        found: found.as_ref(),
+        foreign: foreign.as_deref(),
+        is_anonymous,
+    };
+    report(house, question, &judged, context);
     let nonce = match refused.filter(|_| verdict.reason == Reason::UseDpopNonce) {
         Some(refused) => Some(dpop::nonce(house, refused.key.as_ref(), context.now)),
         None => nonce,
     };
-    let answer = answer(house, question, verdict, found);
-    let is_challenged =
-        answer.status == StatusCode::UNAUTHORIZED || verdict.reason == Reason::InsufficientScope;
-    let challenge = is_challenged.then(|| challenge(house, question, &verdict, rule)).flatten();
-    Ok(Answer { foreign, challenge, nonce, ..answer })
+    let told = client::tell(house, question, &verdict, rule);
+    Ok(Answer {
+        verdict,
+        // The session of a credential that was not good is not told to the app: somebody would take it for the user's.
+        found: found.filter(|_| !is_anonymous),
+        foreign,
+        is_anonymous,
+        ambiguous: question.route.err(),
+        status: told.status,
+        location: told.location,
+        set_cookie: told.set_cookie,
+        challenge: told.challenge,
+        nonce,
+    })
 }
 
 /// The signed identity of an allowed request.
@@ -212,6 +256,10 @@ impl Judged {
 async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> Result<Judged, Trouble> {
     // A cookie is good on its own origin and nowhere else.
     let Some(target) = question.target else { return Ok(Judged::denied(Reason::PolicyDenied)) };
+    // What servers differ about may be one route's for us and another's for the app.
+    if question.route.is_err() {
+        return Ok(Judged::denied(Reason::PolicyDenied));
+    }
     match question.authorization {
         Authorization::Dpop(text) => return token::judge(house, question, target, text, context).await,
         Authorization::Several => return Ok(Judged::denied(Reason::InvalidToken)),
@@ -237,119 +285,30 @@ async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> 
         return Ok(Judged::denied(Reason::SessionUnknown));
     };
     let verdict = judge_cookie(&cookie, context.now).err().unwrap_or_else(|| {
-        let requirements = &question.requirements;
+        let requirements = &question.demands.requirements;
         judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
     });
     let confirms = cookie.get().generation > 0;
     Ok(Judged { verdict, found: Some(found), confirms, ..Judged::denied(verdict.reason) })
 }
 
-fn answer(house: &Holdfast, question: &Question<'_>, verdict: Verdict, found: Option<Found>) -> Answer {
-    let answer = |status, location, set_cookie| Answer {
-        verdict,
-        found,
-        foreign: None,
-        status,
-        location,
-        set_cookie,
-        challenge: None,
-        nonce: None,
-    };
-    match verdict.decision {
-        Decision::Allow => answer(StatusCode::OK, None, None),
-        // The browser finds its bound cookie gone, refreshes, and so proves its key before it repeats the request.
-        Decision::Reprove => {
-            let again = question.target.and_then(local).unwrap_or_else(|| "/".to_owned());
-            answer(StatusCode::TEMPORARY_REDIRECT, Some(again), Some(expire_cookie(&house.cookie_name)))
-        }
-        Decision::Deny if may_resume(question, verdict.reason) => {
-            let resume = question
-                .target
-                .and_then(local)
-                .map(|target| format!("{RESUME_PATH}?to={}", percent_encode(&target)));
-            match resume {
-                Some(resume) => answer(StatusCode::TEMPORARY_REDIRECT, Some(resume), None),
-                None => answer(StatusCode::UNAUTHORIZED, None, None),
-            }
-        }
-        Decision::Deny if matches!(verdict.reason, Reason::PolicyDenied | Reason::InsufficientScope) => {
-            answer(StatusCode::FORBIDDEN, None, None)
-        }
-        Decision::Deny | Decision::StepUp => answer(StatusCode::UNAUTHORIZED, None, None),
-    }
-}
-
-/// The one challenge of a 401 (RFC 9110 §11.6.1, RFC 9449 §7.1). A session cookie has no scheme: whoever came with one
-/// gets none.
-fn challenge(
-    house: &Holdfast,
-    question: &Question<'_>,
-    verdict: &Verdict,
+/// What is told of a judged request.
+struct Reported<'a> {
+    verdict: &'a Verdict,
     rule: Option<Rule>,
-) -> Option<HeaderValue> {
-    match (question.authorization, rule) {
-        (_, Some(rule)) => {
-            let code = dpop::ErrorCode::of(rule).as_str();
-            Some(dpop::challenge(house, code, &dpop::description_of(rule)))
-        }
-        (Authorization::Several, None) => {
-            Some(dpop::challenge(house, "invalid_request", "send exactly one Authorization header"))
-        }
-        (Authorization::Dpop(_), None) if verdict.reason == Reason::InsufficientScope => {
-            Some(dpop::scope_challenge(house, question.scope.unwrap_or_default()))
-        }
-        (Authorization::Dpop(_), None) => {
-            // RFC 9470 §3: what the token lacks is a fresher or stronger login.
-            let code = match verdict.decision {
-                Decision::StepUp => "insufficient_user_authentication",
-                Decision::Allow | Decision::Deny | Decision::Reprove => "invalid_token",
-            };
-            Some(dpop::challenge(house, code, verdict.reason.says()))
-        }
-        (Authorization::Bearer(_) | Authorization::None, None) => {
-            (verdict.reason == Reason::NoCredential).then(|| dpop::bare_challenge(house))
-        }
-    }
+    found: Option<&'a Found>,
+    foreign: Option<&'a AccessToken>,
+    is_anonymous: bool,
 }
 
-/// A link from another site comes without the bound cookie, and the browser may not refresh for it. One reload from our
-/// own site, and only from there, settles whether the session is still there.
-fn may_resume(question: &Question<'_>, reason: Reason) -> bool {
-    reason == Reason::NoCredential && question.hint && question.fetch.is_foreign_navigation(question.method)
-}
-
-fn local(target: &str) -> Option<String> {
-    let target = target.split('#').next().unwrap_or_default();
-    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    target.parse::<LocalPath>().ok().map(|path| path.as_str().to_owned())
-}
-
-/// Percent-encodes a target so that it stands in a query as one value (RFC 3986 §3.4).
-fn percent_encode(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-fn report(
-    house: &Holdfast,
-    question: &Question<'_>,
-    verdict: &Verdict,
-    rule: Option<Rule>,
-    found: Option<&Found>,
-    foreign: Option<&AccessToken>,
-    context: &Context,
-) {
+fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, context: &Context) {
+    let Reported { verdict, rule, found, foreign, is_anonymous } = *reported;
     let name = match verdict.decision {
+        Decision::Allow if is_anonymous => EventName::RequestAnonymous,
         Decision::Allow => EventName::SessionChecked,
         Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
     };
+    let ambiguous = question.route.err().map(|why| why.to_string());
     let event = Event {
         event: Some(name),
         app: Some(&question.app.name),
@@ -358,6 +317,8 @@ fn report(
         client_ip: question.client_ip,
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
+        detail: ambiguous.as_deref(),
+        tags: question.tags(),
         ..Event::default()
     };
     let vouched = foreign.map(|token| format!("vouched for by {}", token.issuer));
@@ -379,21 +340,4 @@ fn report(
         );
     }
     house.record(context.now, &event);
-}
-
-/// Where the one-reload page is.
-pub(crate) const RESUME_PATH: &str = "/_holdfast/resume";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_stay_on_their_origin() {
-        assert_eq!(local("/orders?x=1#top").as_deref(), Some("/orders?x=1"));
-        assert_eq!(local("").as_deref(), Some("/"));
-        assert_eq!(local("?x").as_deref(), Some("/?x"));
-        assert_eq!(local("//evil.example/"), None);
-        assert_eq!(percent_encode("/a?x=1&y=é"), "/a%3Fx%3D1%26y%3D%C3%A9");
-    }
 }

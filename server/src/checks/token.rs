@@ -43,12 +43,12 @@ pub(super) async fn judge(
         let Some(found) = session_of(house, &recognised).await? else {
             return Ok(Judged::denied(Reason::SessionUnknown));
         };
-        let (session, requirements) = (&found.session, &question.requirements);
+        let (session, requirements) = (&found.session, &question.demands.requirements);
         let now = context.now;
         let verdict = judge_token_session(&key, session, found.activity, requirements, &house.policy, now);
         (verdict, Some(found))
     } else {
-        (judge_foreign_token(&question.requirements), None)
+        (judge_foreign_token(&question.demands.requirements), None)
     };
     if verdict.decision != Decision::Allow {
         // P-20 · RFC 9449 §4.3 number 12: asked before anything is said of the session, of which a thief must learn nothing.
@@ -58,7 +58,7 @@ pub(super) async fn judge(
         return Ok(Judged { verdict, found, ..Judged::denied(verdict.reason) });
     }
     let held = recognised.token.scope.as_deref().unwrap_or_default();
-    if !question.scope.is_none_or(|demanded| covers(held, demanded)) {
+    if !question.demands.scope.as_deref().is_none_or(|demanded| covers(held, demanded)) {
         return Ok(Judged { found, ..Judged::denied(Reason::InsufficientScope) });
     }
     let address = TargetUri::parse(&format!("{}{target}", question.app.origin));

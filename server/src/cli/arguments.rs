@@ -1,99 +1,170 @@
 //! What was asked for.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, iter, path::PathBuf};
 
-use lexopt::{Arg, Parser, ValueExt};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-/// A command with its options.
-#[derive(Debug, PartialEq, Eq)]
+use super::{Exit, completions, dev, man};
+
+/// The command line as a whole: a command, or else the options of `dev`.
+#[derive(Debug, Parser)]
+#[command(
+    name = PROGRAM,
+    version,
+    about = "Keeps web sessions on the device where they began.",
+    long_about = ABOUT,
+    after_help = AFTER,
+    args_conflicts_with_subcommands = true,
+    subcommand_value_name = "COMMAND"
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    dev: dev::Arguments,
+}
+
+/// A command with its arguments. What follows the name in the help is its documentation here.
+#[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum Command {
-    CheckConfig { file: PathBuf },
-    Dev { data: PathBuf },
-    Help,
+    /// Development mode, which is what no command means: <https://localhost:8443> with a demo app, a CA of its own and an
+    /// embedded store.
+    Dev(dev::Arguments),
+    /// The server, until SIGTERM or SIGINT.
+    Serve(ConfigFile),
+    /// Every problem of a configuration, with file, line and key.
+    ///
+    /// Reads the configuration, the secrets and the certificate, and starts nothing.
+    CheckConfig(ConfigFile),
+    /// A fresh API token, and its line for the configuration.
     NewToken,
-    Serve { file: PathBuf },
-    Version,
+    /// What a shell needs to complete the command line.
+    ///
+    /// For bash: holdfast completions bash > /etc/bash_completion.d/holdfast
+    Completions(completions::Arguments),
+    /// Manual pages, one for each command.
+    ///
+    /// To read them all: holdfast man | man -l -
+    Man(man::Arguments),
+}
+
+/// The option that many commands share.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct ConfigFile {
+    /// The configuration, such as holdfast.toml.
+    #[arg(long = "config", value_name = "FILE")]
+    pub(super) file: PathBuf,
 }
 
 /// Reads the arguments, without the name of the program.
 ///
 /// # Errors
-/// A sentence that says what does not fit.
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut parser = Parser::from_args(arguments);
-    let (mut name, mut config, mut data) = (None, None, None);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        match argument {
-            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
-            Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long("config") => config = Some(path(&mut parser)?),
-            Arg::Long("data") => data = Some(path(&mut parser)?),
-            Arg::Value(value) if name.is_none() => {
-                name = Some(value.string().map_err(|error| error.to_string())?)
-            }
-            Arg::Long(_) | Arg::Short(_) | Arg::Value(_) => {
-                return Err(format!("{} is not understood here", argument.unexpected()));
-            }
-        }
-    }
-    let no_config = |command| match &config {
-        None => Ok(command),
-        Some(_) => Err("--config belongs to serve and check-config".to_owned()),
-    };
-    let need_config =
-        || config.clone().ok_or_else(|| "say which configuration: --config holdfast.toml".to_owned());
-    if data.is_some() && !matches!(name.as_deref(), None | Some("dev")) {
-        return Err("--data belongs to dev".to_owned());
-    }
-    match name.as_deref() {
-        None | Some("dev") => {
-            no_config(Command::Dev { data: data.unwrap_or_else(|| PathBuf::from(".holdfast-dev")) })
-        }
-        Some("serve") => Ok(Command::Serve { file: need_config()? }),
-        Some("check-config") => Ok(Command::CheckConfig { file: need_config()? }),
-        Some("new-token") => no_config(Command::NewToken),
-        Some("help") => Ok(Command::Help),
-        Some(other) => Err(format!("there is no command {other:?}")),
+/// How the program ends instead: the help or the version that was asked for, or a sentence that says what does not fit.
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
+    let line = iter::once(OsString::from(PROGRAM)).chain(arguments);
+    match Line::try_parse_from(line) {
+        Ok(Line { command, dev }) => Ok(command.unwrap_or(Command::Dev(dev))),
+        Err(error) => Err(ending(&error)),
     }
 }
 
-fn path(parser: &mut Parser) -> Result<PathBuf, String> {
-    parser.value().map(PathBuf::from).map_err(|error| error.to_string())
+/// All commands and their options, for whoever describes them.
+pub(super) fn description() -> clap::Command {
+    Line::command()
 }
+
+fn ending(error: &clap::Error) -> Exit {
+    let words = error.to_string();
+    let words = words.trim_end();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        Exit::done(words)
+    } else {
+        Exit::usage(words.strip_prefix("error: ").unwrap_or(words))
+    }
+}
+
+const PROGRAM: &str = "holdfast";
+
+const ABOUT: &str = "\
+Keeps web sessions on the device where they began: a session server that binds each session to a key of the client, by Device Bound \
+Session Credentials (browsers) and DPoP (OAuth clients).";
+
+const AFTER: &str = "\
+Every key of the configuration can be set by a variable, which wins: HOLDFAST__SESSION__IDLE=30m
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Command, String> {
+    fn read(line: &str) -> Result<Command, Exit> {
         parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn development(data: &str) -> Command {
+        Command::Dev(dev::Arguments { data: data.into() })
+    }
+
+    fn file(name: &str) -> ConfigFile {
+        ConfigFile { file: name.into() }
+    }
+
+    #[test]
+    fn the_description_is_sound() {
+        description().debug_assert();
     }
 
     #[test]
     fn commands_are_understood() {
-        assert_eq!(read(""), Ok(Command::Dev { data: ".holdfast-dev".into() }));
-        assert_eq!(read("dev --data x"), Ok(Command::Dev { data: "x".into() }));
-        assert_eq!(read("--data x"), Ok(Command::Dev { data: "x".into() }));
-        assert_eq!(read("serve --config a.toml"), Ok(Command::Serve { file: "a.toml".into() }));
-        assert_eq!(read("check-config --config=a.toml"), Ok(Command::CheckConfig { file: "a.toml".into() }));
-        assert_eq!(read("new-token"), Ok(Command::NewToken));
-        assert_eq!(read("--help"), Ok(Command::Help));
+        for (line, command) in [
+            ("", development(".holdfast-dev")),
+            ("dev", development(".holdfast-dev")),
+            ("dev --data x", development("x")),
+            ("--data x", development("x")),
+            ("serve --config a.toml", Command::Serve(file("a.toml"))),
+            ("check-config --config=a.toml", Command::CheckConfig(file("a.toml"))),
+            ("new-token", Command::NewToken),
+        ] {
+            assert_eq!(read(line).ok(), Some(command), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_failure() {
+        for (line, word) in [
+            ("--help", "HOLDFAST__SESSION__IDLE"),
+            ("-h", "check-config"),
+            ("help", "Exit codes"),
+            ("help serve", "--config <FILE>"),
+            ("serve --help", "--config <FILE>"),
+            ("--version", env!("CARGO_PKG_VERSION")),
+            ("-V", env!("CARGO_PKG_VERSION")),
+        ] {
+            let exit = read(line).expect_err(line);
+            assert_eq!(exit.code, 0, "{line}");
+            assert!(exit.words.contains(word), "{line}: {}", exit.words);
+        }
     }
 
     #[test]
     fn slips_are_told() {
-        for line in [
-            "serve",
-            "check-config",
-            "frobnicate",
-            "serve --config",
-            "dev extra",
-            "--frob",
-            "new-token --config x",
-            "serve --config a --data b",
-            "dev --config x",
+        for (line, word) in [
+            ("serve", "--config <FILE>"),
+            ("check-config", "--config <FILE>"),
+            ("frobnicate", "frobnicate"),
+            ("serve --config", "a value is required"),
+            ("serve --config a --config b", "--config"),
+            ("dev extra", "extra"),
+            ("--frob", "--frob"),
+            ("new-token --config x", "--config"),
+            ("serve --config a --data b", "--data"),
+            ("--data x serve --config a", "--data"),
+            ("dev --config x", "--config"),
         ] {
-            assert!(read(line).is_err(), "{line}");
+            let exit = read(line).expect_err(line);
+            assert_eq!(exit.code, 2, "{line}");
+            assert!(exit.words.contains(word), "{line}: {}", exit.words);
+            assert!(!exit.words.starts_with("error"), "{line}: {}", exit.words);
         }
     }
 }

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Exit, run::run};
+use clap::Args;
+
+use super::{Exit, serve::run};
 use crate::{
     Clock, Config, Running, TokenHash, demo,
     demo::authority,
@@ -14,6 +16,14 @@ use crate::{
     serve::serve_with,
     token::{hex, new_token},
 };
+
+/// What `holdfast dev` can be told.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    /// Where development mode keeps its things: CA, certificate, tokens, root key, store and audit trail.
+    #[arg(long, value_name = "DIR", default_value = ".holdfast-dev")]
+    pub(super) data: PathBuf,
+}
 
 /// Prepares the folder, serves the demo app, and says what to open.
 pub(super) fn dev(data: &Path, environment: Vec<(String, String)>) -> Exit {

@@ -2,14 +2,15 @@
 
 mod arguments;
 mod check_config;
+mod completions;
 mod dev;
-mod run;
+mod man;
+mod new_token;
+mod serve;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use arguments::{Command, parse};
-
-use crate::{TokenHash, random::random, token::new_token};
 
 /// Runs the command that the arguments name. `environment` is read for `HOLDFAST__…` variables and nothing else.
 ///
@@ -20,18 +21,19 @@ pub fn run(
 ) -> ExitCode {
     let environment = environment.into_iter().collect();
     match parse(arguments) {
-        Err(what) => Exit::usage(format!("{what}\n\n{USAGE}")),
-        Ok(Command::Help) => Exit::done(USAGE),
-        Ok(Command::Version) => Exit::done(concat!("holdfast ", env!("CARGO_PKG_VERSION"))),
-        Ok(Command::NewToken) => print_new_token(),
-        Ok(Command::CheckConfig { file }) => check_config::check_config(&file, environment),
-        Ok(Command::Serve { file }) => run::serve_file(&file, environment),
-        Ok(Command::Dev { data }) => dev::dev(&data, environment),
+        Err(ending) => ending,
+        Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
+        Ok(Command::Completions(arguments)) => completions::completions(&arguments),
+        Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
+        Ok(Command::Man(arguments)) => man::man(&arguments),
+        Ok(Command::NewToken) => new_token::show_new_token(),
+        Ok(Command::Serve(config)) => serve::serve_file(&config.file, environment),
     }
     .leave()
 }
 
 /// How the program ends, and with what words.
+#[derive(Debug)]
 struct Exit {
     code: u8,
     words: String,
@@ -71,29 +73,3 @@ impl From<crate::StartError> for Exit {
         }
     }
 }
-
-fn print_new_token() -> Exit {
-    match random() {
-        Ok(bytes) => {
-            let token = new_token(bytes);
-            let hash = TokenHash::of(&token);
-            Exit::done(format!(
-                "{token}\n\ntoken_sha256 = \"{hash}\"\n\nGive the first line to the app and keep it nowhere else; the second goes into the configuration."
-            ))
-        }
-        Err(trouble) => Exit::failed(trouble.to_string()),
-    }
-}
-
-const USAGE: &str = "\
-Keeps web sessions on the device where they began.
-
-Usage:
-  holdfast [dev] [--data DIR]             development mode: https://localhost:8443 with a demo app,
-                                          its own CA and an embedded store in DIR (.holdfast-dev)
-  holdfast serve --config FILE            the server
-  holdfast check-config --config FILE     every problem of a configuration
-  holdfast new-token                      a fresh API token and its line for the configuration
-
-Every key of the configuration can be set by a variable, which wins: HOLDFAST__SESSION__IDLE=30m
-Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.";

@@ -3,6 +3,7 @@
 mod oauth;
 mod problem;
 mod reader;
+mod routes;
 mod source;
 
 use std::{
@@ -11,13 +12,21 @@ use std::{
     time::Duration,
 };
 
-use holdfast_core::{Origin, dbsc::CookieName, dpop::DpopPolicy, jose::Algorithm, policy::SessionPolicy};
+use holdfast_core::{
+    Origin,
+    dbsc::CookieName,
+    dpop::DpopPolicy,
+    jose::Algorithm,
+    page::{PageAddress, ParameterName},
+    policy::SessionPolicy,
+};
 use ipnet::IpNet;
 
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use problem::{Problem, Problems};
 use reader::Reader;
+pub use routes::RouteConfig;
 
 use crate::token::TokenHash;
 
@@ -28,6 +37,8 @@ pub struct Config {
     pub public: PublicConfig,
     /// The listener for app back ends, gateways and operators.
     pub internal: SocketAddr,
+    /// A Unix socket beside it.
+    pub internal_socket: Option<PathBuf>,
     /// The protected apps, at least one.
     pub apps: Vec<AppConfig>,
     /// The token of those who may see and end every app's sessions.
@@ -48,6 +59,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// The issuers of access tokens beside this server.
     pub issuers: Vec<IssuerConfig>,
+    /// What is demanded of requests by their method and path, in this order.
+    pub routes: Vec<RouteConfig>,
     /// Who may ask as a gateway; nobody if absent.
     pub gateways: Option<GatewayConfig>,
     /// Where sessions are kept.
@@ -89,6 +102,12 @@ pub struct AppConfig {
     pub token: TokenHash,
     /// What else an access token may call it in `aud`, beside its origin.
     pub audiences: Vec<String>,
+    /// Where a browser without a session is sent.
+    pub login_url: Option<PageAddress>,
+    /// Where a browser is sent whose user must authenticate again.
+    pub step_up_url: Option<PageAddress>,
+    /// The query parameter in which those pages find the path to come back to.
+    pub return_parameter: ParameterName,
 }
 
 /// Who may ask as a gateway.
@@ -100,6 +119,8 @@ pub struct GatewayConfig {
     pub secret_file: PathBuf,
     /// Whether each allowed request carries a signed assertion.
     pub assertion: bool,
+    /// Where Envoy asks over gRPC; nowhere if absent.
+    pub grpc_listen: Option<SocketAddr>,
 }
 
 /// Where sessions are kept.
@@ -171,8 +192,8 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     }
     refuse_twins(&mut root, &apps, operators.as_ref().and_then(Option::as_ref));
     if let (Some(public), Some(internal)) = (&public, &internal)
-        && public.listen == *internal
-        && internal.port() != 0
+        && public.listen == internal.listen
+        && public.listen.port() != 0
     {
         root.problem("internal.listen", "this is the public listener's address; give each its own port");
     }
@@ -184,7 +205,10 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let clients = oauth::place_clients(&mut root, clients, all_apps);
     let issuers = root.sections("issuers", oauth::read_issuer);
     oauth::refuse_misplaced_issuers(&mut root, &issuers, all_apps);
+    let routes = root.sections("routes", routes::read_route);
+    let routes = routes::place_routes(&mut root, routes, all_apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
+    refuse_shared_addresses(&mut root, public.as_ref(), internal.as_ref(), gateways.as_ref());
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
     let audit = read_audit(root.section("audit"));
@@ -192,7 +216,8 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     root.finish();
     Some(Config {
         public: public?,
-        internal: internal?,
+        internal: internal.as_ref()?.listen,
+        internal_socket: internal?.socket,
         apps,
         operators: match operators {
             Some(token) => Some(token?),
@@ -206,6 +231,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         access_token,
         clients,
         issuers,
+        routes,
         gateways: match gateways {
             Some(gateways) => Some(gateways?),
             None => None,
@@ -241,10 +267,31 @@ fn read_public(mut section: Reader<'_>) -> Option<PublicConfig> {
     Some(PublicConfig { listen: listen?, tls: tls? })
 }
 
-fn read_internal(mut section: Reader<'_>) -> Option<SocketAddr> {
+/// The internal listener, as it was written.
+struct Internal {
+    listen: SocketAddr,
+    socket: Option<PathBuf>,
+}
+
+fn read_internal(mut section: Reader<'_>) -> Option<Internal> {
     let listen = section.require("listen", "\"127.0.0.1:8444\"");
+    let socket = section.take("socket");
     section.finish();
-    listen
+    Some(Internal { listen: listen?, socket })
+}
+
+/// The listener for gRPC speaks another protocol than the others, and cannot share their addresses.
+fn refuse_shared_addresses(
+    root: &mut Reader<'_>,
+    public: Option<&PublicConfig>,
+    internal: Option<&Internal>,
+    gateways: Option<&Option<GatewayConfig>>,
+) {
+    let grpc = gateways.and_then(Option::as_ref).and_then(|gateways| gateways.grpc_listen);
+    let others = [public.map(|public| public.listen), internal.map(|internal| internal.listen)];
+    if grpc.is_some_and(|grpc| grpc.port() != 0 && others.contains(&Some(grpc))) {
+        root.problem("gateways.grpc_listen", "another listener has this address; give each its own port");
+    }
 }
 
 fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
@@ -255,8 +302,18 @@ fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
     let origin = section.require("origin", "\"https://shop.example\"");
     let token = section.require("token_sha256", "the line that `holdfast new-token` prints");
     let audiences = section.take_or("audiences", Vec::new());
+    let (login_url, step_up_url) = (section.take("login_url"), section.take("step_up_url"));
+    let return_parameter = section.take_or("return_parameter", ParameterName::default());
     section.finish();
-    Some(AppConfig { name: name?, origin: origin?, token: token?, audiences })
+    Some(AppConfig {
+        name: name?,
+        origin: origin?,
+        token: token?,
+        audiences,
+        login_url,
+        step_up_url,
+        return_parameter,
+    })
 }
 
 fn is_app_name(name: &str) -> bool {
@@ -373,8 +430,9 @@ fn read_gateways(mut section: Reader<'_>) -> Option<GatewayConfig> {
     let trusted: Option<Vec<IpNet>> = section.require("trusted", "[\"127.0.0.1/32\"]");
     let secret_file = section.require("secret_file", "\"gateway.secret\"");
     let assertion = section.take_or("assertion", false);
+    let grpc_listen = section.take("grpc_listen");
     section.finish();
-    Some(GatewayConfig { trusted: trusted?, secret_file: secret_file?, assertion })
+    Some(GatewayConfig { trusted: trusted?, secret_file: secret_file?, assertion, grpc_listen })
 }
 
 fn read_store(mut section: Reader<'_>) -> Option<StoreConfig> {

@@ -179,6 +179,11 @@ text_values! {
     };
     holdfast_core::Origin: |text| text.parse().map_err(|error: holdfast_core::origin::MalformedOrigin| error.to_string());
     holdfast_core::dbsc::CookieName: |text| text.parse().map_err(|error: holdfast_core::dbsc::MalformedCookieName| error.to_string());
+    holdfast_core::Level: |text| text.parse().map_err(|error: holdfast_core::level::UnknownLevel| error.to_string());
+    holdfast_core::page::PageAddress: |text| text.parse().map_err(|error: holdfast_core::page::MalformedPage| error.to_string());
+    holdfast_core::page::ParameterName: |text| text.parse().map_err(|error: holdfast_core::page::MalformedParameter| error.to_string());
+    holdfast_core::policy::MethodName: |text| text.parse().map_err(|error: holdfast_core::policy::MalformedMethod| error.to_string());
+    holdfast_core::policy::PathPattern: |text| text.parse().map_err(|error: holdfast_core::policy::MalformedPattern| error.to_string());
     holdfast_core::policy::Unbound: |text| text.parse().map_err(|error: holdfast_core::policy::UnknownUnbound| error.to_string());
     holdfast_core::jose::Algorithm: |text| text.parse().map_err(|error: holdfast_core::jose::UnknownAlgorithm| error.to_string());
     crate::token::TokenHash: |text| text.parse().map_err(|error: crate::token::MalformedTokenHash| error.to_string());

@@ -16,6 +16,10 @@ pub(crate) struct FetchMetadata<'a> {
     pub(crate) mode: Option<&'a str>,
     pub(crate) dest: Option<&'a str>,
     pub(crate) origin: Option<&'a str>,
+    /// `Accept` and `X-Requested-With`: what tells a page from a script where a browser sends no Fetch Metadata. A script
+    /// can forge them, and only loses by it.
+    pub(crate) accept: Option<&'a str>,
+    pub(crate) requested_with: Option<&'a str>,
 }
 
 impl<'a> FetchMetadata<'a> {
@@ -33,6 +37,8 @@ impl<'a> FetchMetadata<'a> {
             mode: field("sec-fetch-mode"),
             dest: field("sec-fetch-dest"),
             origin: field("origin"),
+            accept: field("accept"),
+            requested_with: field("x-requested-with"),
         }
     }
 
@@ -43,6 +49,14 @@ impl<'a> FetchMetadata<'a> {
             && self.mode == Some("navigate")
             && self.dest == Some("document")
             && matches!(self.site, Some("cross-site" | "same-site"))
+    }
+
+    /// Whether a page is being opened, so that a person would see where a redirect leads.
+    pub(crate) fn is_navigation(&self) -> bool {
+        match self.mode {
+            Some(mode) => mode == "navigate",
+            None => self.requested_with.is_none() && self.accept.is_some_and(accepts_html),
+        }
     }
 
     /// Whether nothing here says that the request was made by another origin than `own`. Absent fields say nothing:
@@ -63,12 +77,55 @@ impl<'a> FetchMetadata<'a> {
     }
 }
 
+/// Whether HTML is named among what the client takes (RFC 9110 §12.5.1). `*/*` is what scripts send.
+fn accepts_html(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let quality = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+        let is_refused = quality.is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0));
+        kind.trim().eq_ignore_ascii_case("text/html") && !is_refused
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn metadata(site: Option<&'static str>, origin: Option<&'static str>) -> FetchMetadata<'static> {
-        FetchMetadata { site, origin, mode: Some("navigate"), dest: Some("document") }
+        FetchMetadata {
+            site,
+            origin,
+            mode: Some("navigate"),
+            dest: Some("document"),
+            accept: None,
+            requested_with: None,
+        }
+    }
+
+    #[test]
+    fn pages_are_told_from_scripts() {
+        let read = |mode, accept, requested_with| {
+            FetchMetadata { mode, accept, requested_with, ..FetchMetadata::default() }.is_navigation()
+        };
+        let html = Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert!(read(Some("navigate"), None, None) && read(None, html, None));
+        assert!(read(None, Some("application/json, TEXT/HTML ;q=0.1"), None));
+        for (mode, accept, requested_with) in [
+            (None, None, None),
+            (None, Some("*/*"), None),
+            (None, Some("application/json"), None),
+            (None, Some("text/html;q=0"), None),
+            (None, Some("text/html; level=1; q=0.0"), None),
+            (None, Some("text/htmlx"), None),
+            (None, html, Some("XMLHttpRequest")),
+            (Some("cors"), html, None),
+            (Some("no-cors"), html, None),
+            (Some("same-origin"), html, None),
+            (Some("repeated"), html, None),
+            (Some(""), html, None),
+        ] {
+            assert!(!read(mode, accept, requested_with), "{mode:?} {accept:?} {requested_with:?}");
+        }
     }
 
     #[test]

@@ -1,31 +1,33 @@
 //! What a gateway says about the request it asks for. Each kind of proxy has one source of truth and no other: an
 //! endpoint that guesses is an endpoint that can be told anything.
 
+mod fields;
+mod refusal;
+
+pub(crate) use refusal::{REASON_HEADER, Refusal};
+
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use holdfast_core::check::Reason;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, request::Parts};
+use http::{HeaderMap, Uri, request::Parts};
 
 use crate::{
-    context::Context,
+    context::{Context, Peer},
+    ext_authz::EnvoyQuestion,
     house::{Gateways, Holdfast},
     respond::Problem,
+    telemetry::RefusalCode,
 };
+use fields::{address, method, only, refuse_aliases, refuse_too_much, refuse_two_hosts};
 
 /// The header in which gateways send their secret.
 pub(crate) const SECRET_HEADER: &str = "holdfast-gateway-secret";
 
-/// The header in which gateways, and whoever watches them, find the reason of a refusal.
-pub(crate) const REASON_HEADER: HeaderName = HeaderName::from_static("holdfast-reason");
-
 /// A peer whose address and secret are those of a gateway of ours.
 pub(crate) struct Gateway {
-    client_ip_of: ClientIpOf,
+    house: Arc<Holdfast>,
+    peer: Peer,
 }
-
-/// Walks `X-Forwarded-For` from the right over gateways of ours.
-struct ClientIpOf(Arc<Holdfast>, IpAddr);
 
 /// A request as a gateway saw it.
 #[derive(Debug)]
@@ -33,7 +35,8 @@ pub(crate) struct GatewayRequest<'a> {
     pub(crate) method: &'a str,
     /// The absolute address that the client asked for.
     pub(crate) address: Cow<'a, str>,
-    pub(crate) client_ip: IpAddr,
+    /// The client's address; not known where a gateway that asks over the Unix socket does not tell.
+    pub(crate) client_ip: Option<IpAddr>,
 }
 
 impl FromRequestParts<Arc<Holdfast>> for Gateway {
@@ -41,43 +44,48 @@ impl FromRequestParts<Arc<Holdfast>> for Gateway {
 
     async fn from_request_parts(parts: &mut Parts, house: &Arc<Holdfast>) -> Result<Self, Problem> {
         let context = Context::from_request_parts(parts, house).await?;
-        let Some(gateways) = &house.gateways else {
-            return Err(refused(
-                "gateways_off",
-                "no gateway is configured; write [gateways] with trusted and secret_file",
-            ));
-        };
-        if !gateways.trusts(context.peer) {
-            return Err(refused("gateway_untrusted", "this address is not in [gateways] trusted"));
-        }
-        let presented = only(&parts.headers, SECRET_HEADER)?;
-        let _matches = gateways.secret.matches(presented).ok_or_else(|| {
-            refused(
-                "gateway_secret",
-                "Holdfast-Gateway-Secret does not hold the secret of [gateways] secret_file",
-            )
-        })?;
-        refuse_aliases(&parts.headers)?;
-        Ok(Self { client_ip_of: ClientIpOf(Arc::clone(house), context.peer) })
+        Self::recognise(house, context.peer, &parts.headers).map_err(|refusal| refusal.tell(house, &context))
     }
 }
 
 impl Gateway {
+    fn recognise(house: &Arc<Holdfast>, peer: Peer, headers: &HeaderMap) -> Result<Self, Refusal> {
+        let Some(gateways) = &house.gateways else {
+            return Err(Refusal::new(
+                RefusalCode::Off,
+                "no gateway is configured; write [gateways] with trusted and secret_file",
+            ));
+        };
+        // Whoever reaches the Unix socket was let in by its file.
+        if !peer.address().is_none_or(|address| gateways.trusts(address)) {
+            let detail = "this address is not in [gateways] trusted";
+            return Err(Refusal::new(RefusalCode::Untrusted, detail));
+        }
+        let presented = only(headers, SECRET_HEADER)?;
+        let _matches = gateways.secret.matches(presented).ok_or_else(|| {
+            let detail = "Holdfast-Gateway-Secret does not hold the secret of [gateways] secret_file";
+            Refusal::new(RefusalCode::Secret, detail)
+        })?;
+        refuse_too_much(headers)?;
+        refuse_aliases(headers)?;
+        Ok(Self { house: Arc::clone(house), peer })
+    }
+
     /// nginx `auth_request`: `X-Original-Method` and `X-Original-URL`, set with `proxy_set_header`.
-    pub(crate) fn nginx<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Problem> {
-        let method = only(headers, "x-original-method")?;
+    pub(crate) fn nginx<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Refusal> {
+        let method = method(only(headers, "x-original-method")?, "x-original-method")?;
         let address = Cow::Borrowed(only(headers, "x-original-url")?);
-        Ok(GatewayRequest { method, address, client_ip: self.client_ip_of.read(headers)? })
+        Ok(GatewayRequest { method, address, client_ip: self.client_ip(headers)? })
     }
 
     /// Traefik, Caddy and HAProxy: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`.
-    pub(crate) fn forwarded<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Problem> {
-        let method = only(headers, "x-forwarded-method")?;
+    pub(crate) fn forwarded<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Refusal> {
+        let method = method(only(headers, "x-forwarded-method")?, "x-forwarded-method")?;
         let scheme = only(headers, "x-forwarded-proto")?;
         let host = only(headers, "x-forwarded-host")?;
         let target = only(headers, "x-forwarded-uri")?;
-        let address = Cow::Owned(format!("{scheme}://{host}{target}"));
-        Ok(GatewayRequest { method, address, client_ip: self.client_ip_of.read(headers)? })
+        let address = Cow::Owned(address(scheme, host, target)?);
+        Ok(GatewayRequest { method, address, client_ip: self.client_ip(headers)? })
     }
 
     /// Envoy `ext_authz`: the method and the path of the request itself, below the prefix, and its `Host`. The scheme is
@@ -88,23 +96,46 @@ impl Gateway {
         uri: &Uri,
         headers: &'a HeaderMap,
         prefix: &str,
-    ) -> Result<GatewayRequest<'a>, Problem> {
+    ) -> Result<GatewayRequest<'a>, Refusal> {
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let target = target.strip_prefix(prefix).unwrap_or(target);
-        let host = match uri.authority() {
-            Some(authority) => authority.as_str(),
-            None => only(headers, "host")?,
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let host = match authority {
+            Some(authority) if !headers.contains_key("host") => authority,
+            _ => only(headers, "host")?,
         };
-        let address = Cow::Owned(format!("https://{host}{target}"));
-        Ok(GatewayRequest { method: method.as_str(), address, client_ip: self.client_ip_of.read(headers)? })
+        refuse_two_hosts(authority.into_iter().chain([host]))?;
+        let address = Cow::Owned(address("https", host, target)?);
+        Ok(GatewayRequest { method: method.as_str(), address, client_ip: self.client_ip(headers)? })
     }
-}
 
-impl ClientIpOf {
-    fn read(&self, headers: &HeaderMap) -> Result<IpAddr, Problem> {
-        let Some(gateways) = &self.0.gateways else { return Ok(self.1) };
+    /// Envoy `ext_authz` over gRPC: what the question says. Its client is the source that Envoy tells, unless that is a
+    /// gateway too.
+    pub(crate) fn envoy_grpc<'a>(&self, asked: &'a EnvoyQuestion) -> Result<GatewayRequest<'a>, Refusal> {
+        refuse_too_much(&asked.headers)?;
+        refuse_aliases(&asked.headers)?;
+        let method = method(&asked.method, "method")?;
+        refuse_two_hosts(asked.hosts.iter().map(String::as_str))?;
+        let host = asked.hosts.first().map_or("", String::as_str);
+        let address = Cow::Owned(address("https", host, &asked.target)?);
+        let values =
+            asked.headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
+        let client_ip = match (&self.house.gateways, asked.source) {
+            (Some(gateways), Some(source)) if gateways.trusts(source) => {
+                client_ip(gateways, Some(source), values)?
+            }
+            (Some(gateways), None) => client_ip(gateways, None, values)?,
+            (_, source) => source,
+        };
+        Ok(GatewayRequest { method, address, client_ip })
+    }
+
+    /// The client's address, by `X-Forwarded-For` from the peer on.
+    fn client_ip(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, Refusal> {
+        let peer = self.peer.address();
+        let Some(gateways) = &self.house.gateways else { return Ok(peer) };
         let values = headers.get_all("x-forwarded-for");
-        client_ip(gateways, self.1, values.iter().map(|value| value.to_str().unwrap_or_default()))
+        client_ip(gateways, peer, values.iter().map(|value| value.to_str().unwrap_or_default()))
     }
 }
 
@@ -112,23 +143,23 @@ impl ClientIpOf {
 /// written by the client and means nothing.
 fn client_ip<'a>(
     gateways: &Gateways,
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     values: impl DoubleEndedIterator<Item = &'a str>,
-) -> Result<IpAddr, Problem> {
+) -> Result<Option<IpAddr>, Refusal> {
     let mut client = peer;
     for hop in values.rev().flat_map(|value| value.rsplit(',')) {
         let hop = hop.trim_matches([' ', '\t']);
-        client = hop.parse::<IpAddr>().map_err(|_| {
-            refused(
-                "gateway_request",
+        let hop = hop.parse::<IpAddr>().map_err(|_| {
+            Refusal::request(
                 "X-Forwarded-For holds something that is not an address; the gateway must write it",
             )
         })?;
-        if !gateways.trusts(client) {
+        client = Some(hop);
+        if !gateways.trusts(hop) {
             break;
         }
     }
-    Ok(client.to_canonical())
+    Ok(client.map(|client| client.to_canonical()))
 }
 
 /// The address of a client that reaches the public listener, perhaps through a gateway of ours. What anybody else says
@@ -138,38 +169,7 @@ pub(crate) fn public_client_ip(house: &Holdfast, peer: IpAddr, headers: &HeaderM
         return peer;
     };
     let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
-    client_ip(gateways, peer, values).unwrap_or(peer)
-}
-
-/// The one value of a header that the gateway must send exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(refused("gateway_request", format!("the gateway must send {name} exactly once")));
-    };
-    value.to_str().map_err(|_| refused("gateway_request", format!("{name} holds bytes that are no text")))
-}
-
-/// Refuses headers that some back ends read as one of ours: `Holdfast_User` and `Holdfast.User` reach a CGI program as
-/// `HTTP_HOLDFAST_USER` (GHSA-vjrc-mh2v-45x6 and its kin).
-fn refuse_aliases(headers: &HeaderMap) -> Result<(), Problem> {
-    let alias = headers.keys().any(|name| {
-        let name = name.as_str();
-        name.contains(['_', '.']) && name.replace(['_', '.'], "-").starts_with("holdfast-")
-    });
-    if alias {
-        return Err(refused(
-            "policy_denied",
-            "a request header imitates one of the identity headers with \"_\" or \".\"",
-        ));
-    }
-    Ok(())
-}
-
-/// 403: the only refusal besides 401 that nginx passes on, and the gateway's matter, not the user's.
-fn refused(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Problem {
-    let reason = HeaderValue::from_static(Reason::PolicyDenied.as_str());
-    Problem::new(StatusCode::FORBIDDEN, code, detail).with(REASON_HEADER, reason)
+    client_ip(gateways, Some(peer), values).ok().flatten().unwrap_or(peer)
 }
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
         };
         let peer = IpAddr::from([127, 0, 0, 1]);
         let read = |values: &[&'static str]| {
-            client_ip(&gateways, peer, values.iter().copied()).map(|ip| ip.to_string()).ok()
+            client_ip(&gateways, Some(peer), values.iter().copied()).ok().flatten().map(|ip| ip.to_string())
         };
         assert_eq!(read(&[]).as_deref(), Some("127.0.0.1"));
         assert_eq!(read(&["203.0.113.7"]).as_deref(), Some("203.0.113.7"));
@@ -200,6 +200,9 @@ mod tests {
             Some("203.0.113.7"),
             "what the client wrote is not even read"
         );
+        let over_the_socket = |values: &[&'static str]| client_ip(&gateways, None, values.iter().copied());
+        assert_eq!(over_the_socket(&[]).unwrap(), None, "nobody knows");
+        assert_eq!(over_the_socket(&["203.0.113.7"]).unwrap(), Some(IpAddr::from([203, 0, 113, 7])));
         for bad in ["junk", "203.0.113.7, junk", "", "203.0.113.7:80", "[::1]"] {
             assert_eq!(read(&[bad]), None, "{bad}");
         }

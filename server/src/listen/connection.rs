@@ -8,19 +8,31 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::Service;
+use super::{
+    Service,
+    socket::{Socket, Stream},
+};
+use crate::context::Peer;
 
 /// A bound socket and how it is served.
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     tls: Option<TlsAcceptor>,
     service: Service,
+    plain: PlainVersion,
+}
+
+/// The version of HTTP where there is no TLS to settle it.
+#[derive(Clone, Copy)]
+enum PlainVersion {
+    Http1,
+    Http2,
 }
 
 /// Tells every listener to stop. Dropping it does so too.
@@ -43,12 +55,22 @@ impl Shutdown {
 
 impl Listener {
     pub(crate) const fn new(socket: TcpListener, tls: Option<TlsAcceptor>, service: Service) -> Self {
-        Self { socket, tls, service }
+        Self { socket: Socket::Tcp(socket), tls, service, plain: PlainVersion::Http1 }
     }
 
-    /// The address it listens at.
+    /// One for gRPC, which is HTTP/2 without TLS.
+    pub(crate) const fn http2(socket: TcpListener, service: Service) -> Self {
+        Self { socket: Socket::Tcp(socket), tls: None, service, plain: PlainVersion::Http2 }
+    }
+
+    /// One at a Unix socket.
+    pub(crate) const fn unix(socket: super::UnixSocket, service: Service) -> Self {
+        Self { socket: Socket::Unix(socket), tls: None, service, plain: PlainVersion::Http1 }
+    }
+
+    /// The address it listens at. A Unix socket has none.
     pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.address()
     }
 
     /// Serves until told to stop, then finishes what has begun. The task ends when the last connection has.
@@ -62,6 +84,7 @@ impl Listener {
         let connections = Arc::new(Connections {
             tls: self.tls,
             service: self.service,
+            plain: self.plain,
             http1: builder().http1_only(),
             http2: builder().http2_only(),
         });
@@ -91,9 +114,9 @@ impl Listener {
 
 /// A connection, once there is a place for it.
 async fn accept(
-    socket: &TcpListener,
+    socket: &Socket,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> std::io::Result<(Stream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, peer) = socket.accept().await?;
     Ok((stream, peer, place))
@@ -102,6 +125,7 @@ async fn accept(
 struct Connections {
     tls: Option<TlsAcceptor>,
     service: Service,
+    plain: PlainVersion,
     /// The version is settled before the first byte, by ALPN or by there being no TLS: a guess would wait for ever for a
     /// client that says nothing.
     http1: Builder<TokioExecutor>,
@@ -109,15 +133,18 @@ struct Connections {
 }
 
 impl Connections {
-    async fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) {
+    async fn serve(&self, stream: Stream, peer: Peer, watcher: hyper_util::server::graceful::Watcher) {
+        let plain = match self.plain {
+            PlainVersion::Http1 => &self.http1,
+            PlainVersion::Http2 => &self.http2,
+        };
+        let stream = match stream {
+            Stream::Unix(stream) => return self.speak(plain, stream, peer, watcher).await,
+            Stream::Tcp(stream) => stream,
+        };
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.speak(&self.http1, stream, peer, watcher).await,
+            None => self.speak(plain, stream, peer, watcher).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
                     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -132,10 +159,10 @@ impl Connections {
         &self,
         builder: &Builder<TokioExecutor>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: SocketAddr,
+        peer: Peer,
         watcher: hyper_util::server::graceful::Watcher,
     ) {
-        let service = self.service.for_peer(peer.ip().to_canonical());
+        let service = self.service.for_peer(peer);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         // A client that breaks off, or speaks no HTTP, is its own affair.
         let _ = watcher.watch(connection.into_owned()).await;

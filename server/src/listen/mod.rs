@@ -2,8 +2,10 @@
 
 mod connection;
 mod request;
+mod socket;
 mod tls;
 
 pub(crate) use connection::{Listener, Shutdown};
 pub(crate) use request::Service;
+pub(crate) use socket::UnixSocket;
 pub(crate) use tls::acceptor;

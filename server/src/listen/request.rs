@@ -1,6 +1,12 @@
 //! Around every request: its context before, its log line, its metrics and its common headers after.
 
-use std::{convert::Infallible, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -12,7 +18,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::{
-    context::{Context, RequestId, RequestIds},
+    context::{Context, Peer, RequestId, RequestIds},
     error::Trouble,
     extract::gateway::public_client_ip,
     house::Holdfast,
@@ -41,8 +47,12 @@ impl Service {
         Self(Arc::new(Shared { house, router, name: "internal", is_public: false, ids }))
     }
 
+    pub(crate) fn grpc(house: Arc<Holdfast>, router: Router, ids: Arc<RequestIds>) -> Self {
+        Self(Arc::new(Shared { house, router, name: "grpc", is_public: false, ids }))
+    }
+
     /// The service of one connection.
-    pub(super) fn for_peer(&self, peer: IpAddr) -> PeerService {
+    pub(super) fn for_peer(&self, peer: Peer) -> PeerService {
         PeerService { shared: Arc::clone(&self.0), peer }
     }
 }
@@ -51,7 +61,7 @@ impl Service {
 #[derive(Clone)]
 pub(super) struct PeerService {
     shared: Arc<Shared>,
-    peer: IpAddr,
+    peer: Peer,
 }
 
 impl hyper::service::Service<Request<Incoming>> for PeerService {
@@ -76,10 +86,12 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
 }
 
 impl Shared {
-    async fn answer(&self, mut request: Request<Body>, peer: IpAddr) -> Response {
+    async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Response {
         let started = Instant::now();
+        // Whoever asks over the Unix socket is no client, and has no address.
+        let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client_ip =
-            if self.is_public { public_client_ip(&self.house, peer, request.headers()) } else { peer };
+            if self.is_public { public_client_ip(&self.house, address, request.headers()) } else { address };
         let context = Context { now: self.house.clock.now(), peer, client_ip, request_id: self.ids.next() };
         request.extensions_mut().insert(context);
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -147,7 +159,7 @@ impl Shared {
                 status,
                 code,
                 micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-                peer: context.peer,
+                peer: context.peer.address(),
                 request_id: context.request_id.as_str(),
             },
         );

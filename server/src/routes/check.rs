@@ -3,7 +3,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{extract::State, response::Response};
-use holdfast_core::{Level, check::Decision, parse_duration, policy::Requirements};
+use holdfast_core::{
+    Level,
+    check::Decision,
+    parse_duration,
+    policy::{Demands, Requirements},
+};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +41,10 @@ pub(crate) async fn check(
             "url must be the absolute address that the client asked for",
         ));
     }
+    let target = app.origin.path_of(&input.url);
     let question = Question {
-        scope: input.require.scope()?,
-        requirements: input.require.accept()?,
         client_ip: input.client_ip,
-        ..Question::read(&house, &app, &input.method, app.origin.path_of(&input.url), values)
+        ..Question::read(&house, &app, &input.method, target, values).demanding(&input.require.accept()?)
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = decide(&house, &question, &context).await?;
@@ -52,7 +56,7 @@ pub(crate) async fn check(
         let assertion = assertion.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         request_headers.push(("Holdfast-User", identity.user.to_owned()));
         request_headers.push(("Holdfast-Session", session));
-        request_headers.push(("Holdfast-Binding", identity.binding.as_str().to_owned()));
+        request_headers.push(("Holdfast-Binding", identity.binding.to_owned()));
         request_headers.push(("Holdfast-Assertion", assertion.to_owned()));
         request_headers.push(("Holdfast-Client", identity.client.to_owned()));
         request_headers.push(("Holdfast-Scope", identity.scope.to_owned()));
@@ -111,26 +115,21 @@ pub(crate) struct Require {
 }
 
 impl Require {
-    /// The words that a client's scope must hold.
-    fn scope(&self) -> Result<Option<&str>, Problem> {
-        let scope = self.scope.as_deref();
-        if scope.is_some_and(|scope| scope.split(' ').any(|word| !is_scope_token(word))) {
-            let detail = "require.scope must be words with one space between them, such as \"read write\"";
-            return Err(Problem::bad_request("bad_request", detail));
-        }
-        Ok(scope)
-    }
-
-    fn accept(&self) -> Result<Requirements, Problem> {
+    fn accept(&self) -> Result<Demands, Problem> {
         let wrong = |what: String| Problem::bad_request("bad_request", what);
         let level =
             |text: &str| text.parse::<Level>().map_err(|error| wrong(format!("require.binding: {error}")));
         let age = |text: &str| parse_duration(text).map_err(|error| wrong(format!("require: {error}")));
-        Ok(Requirements {
+        if self.scope.as_deref().is_some_and(|scope| !scope.split(' ').all(is_scope_token)) {
+            let detail = "require.scope must be words with one space between them, such as \"read write\"";
+            return Err(wrong(detail.to_owned()));
+        }
+        let requirements = Requirements {
             binding: self.binding.as_deref().map(level).transpose()?,
             max_auth_age: self.max_auth_age.as_deref().map(age).transpose()?,
             max_proof_age: self.max_proof_age.as_deref().map(age).transpose()?,
-        })
+        };
+        Ok(Demands { requirements, scope: self.scope.clone() })
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{
     checks::{Answer, Identity, Question, assertion, check},
     context::Context,
     dpop,
-    extract::gateway::{Gateway, GatewayRequest, REASON_HEADER},
-    house::Holdfast,
+    extract::gateway::{Gateway, GatewayRequest, REASON_HEADER, Refusal},
+    house::{App, Holdfast},
     respond::{Code, Problem, header_value},
+    telemetry::RefusalCode,
 };
 
 /// `GET /verify/nginx`: `auth_request`, which passes on nothing but 401 and 403.
@@ -26,10 +27,10 @@ pub(crate) async fn nginx(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
-    verify(&house, &gateway.nginx(headers)?, headers, &context, Redirects::AsHeader).await
+    verify(&house, gateway.nginx(headers), headers, &context, Redirects::AsHeader).await
 }
 
-/// `GET /verify/caddy`, `/verify/traefik`, `/verify/haproxy`: `forward_auth`, `ForwardAuth` and `auth-request`.
+/// `GET /verify/caddy`, `/verify/haproxy`: `forward_auth` and `auth-request`.
 pub(crate) async fn forwarded(
     State(house): State<Arc<Holdfast>>,
     gateway: Gateway,
@@ -37,7 +38,18 @@ pub(crate) async fn forwarded(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
-    verify(&house, &gateway.forwarded(headers)?, headers, &context, Redirects::AsStatus).await
+    verify(&house, gateway.forwarded(headers), headers, &context, Redirects::AsStatus).await
+}
+
+/// `GET /verify/traefik`: `ForwardAuth`, which takes a path in `Location` for one of this server's own.
+pub(crate) async fn traefik(
+    State(house): State<Arc<Holdfast>>,
+    gateway: Gateway,
+    context: Context,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    verify(&house, gateway.forwarded(headers), headers, &context, Redirects::InFull).await
 }
 
 /// Any method on `/verify/envoy/*`: `ext_authz` over HTTP.
@@ -48,65 +60,78 @@ pub(crate) async fn envoy(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
-    let asked = gateway.envoy(request.method(), request.uri(), headers, "/verify/envoy")?;
-    verify(&house, &asked, headers, &context, Redirects::AsStatus).await
+    let asked = gateway.envoy(request.method(), request.uri(), headers, "/verify/envoy");
+    verify(&house, asked, headers, &context, Redirects::AsStatus).await
 }
 
 /// How a gateway can be told to redirect.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Redirects {
+pub(crate) enum Redirects {
     /// 401, with the address in `Holdfast-Redirect`: the gateway's `error_page` does the rest.
     AsHeader,
-    /// 307 and `Location`.
+    /// The status that redirects, and `Location`.
     AsStatus,
+    /// As a status, with an absolute address in `Location`.
+    InFull,
 }
 
-async fn verify(
+/// Decides about a request for a gateway of any kind.
+pub(crate) async fn verify(
     house: &Holdfast,
-    request: &GatewayRequest<'_>,
+    asked: Result<GatewayRequest<'_>, Refusal>,
     headers: &HeaderMap,
     context: &Context,
     redirects: Redirects,
 ) -> Result<Response, Problem> {
+    let request = asked.map_err(|refusal| refusal.tell(house, context))?;
     let Some((app, target)) = house.app_of_address(&request.address) else {
         let detail = "the address is below no configured app's origin; check the gateway's headers and [[apps]] origin";
-        return Err(Problem::new(StatusCode::FORBIDDEN, Reason::PolicyDenied.as_str(), detail)
-            .with(REASON_HEADER, HeaderValue::from_static(Reason::PolicyDenied.as_str())));
+        return Err(Refusal::new(RefusalCode::Policy, detail).tell(house, context));
     };
     let values =
         |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
     let question = Question {
-        client_ip: Some(request.client_ip),
+        client_ip: request.client_ip,
         ..Question::read(house, app, request.method, Some(target), values)
     };
     house.count_skipped(values("secure-session-skipped"));
     let answer = check(house, &question, context).await?;
-    let Some(identity) = answer.identity() else { return Ok(refuse(answer, redirects)) };
+    let Some(identity) = answer.identity() else { return Ok(refuse(answer, app, redirects)) };
     let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
     let about = answer.found.as_ref().filter(|_| wanted);
     let assertion = about.and_then(|found| assertion(house, &question, found, context));
-    Ok(allow(&identity, assertion, answer.nonce.clone()))
+    Ok(allow(&identity, assertion, answer.nonce.clone(), answer.verdict.reason))
 }
 
 /// 200 with the identity headers, each of them always there: a gateway that copies a missing header would keep what the
 /// client sent under that name.
-fn allow(identity: &Identity<'_>, assertion: Option<HeaderValue>, nonce: Option<HeaderValue>) -> Response {
+fn allow(
+    identity: &Identity<'_>,
+    assertion: Option<HeaderValue>,
+    nonce: Option<HeaderValue>,
+    reason: Reason,
+) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     let empty = HeaderValue::from_static("");
     headers.insert(USER, HeaderValue::from_bytes(identity.user.as_bytes()).unwrap_or(empty.clone()));
     headers.insert(SESSION, identity.session.map_or(empty.clone(), |id| header_value(id.to_string())));
-    headers.insert(BINDING, HeaderValue::from_static(identity.binding.as_str()));
     headers.insert(ASSERTION, assertion.unwrap_or(empty.clone()));
-    for (name, text) in [(CLIENT, identity.client), (SCOPE, identity.scope), (ISSUER, identity.issuer)] {
+    let texts = [
+        (BINDING, identity.binding),
+        (CLIENT, identity.client),
+        (SCOPE, identity.scope),
+        (ISSUER, identity.issuer),
+    ];
+    for (name, text) in texts {
         headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).unwrap_or(empty.clone()));
     }
     headers.extend(nonce.map(|nonce| (dpop::NONCE, nonce)));
-    response.extensions_mut().insert(Code(Reason::Ok.as_str()));
+    response.extensions_mut().insert(Code(reason.as_str()));
     response
 }
 
-fn refuse(answer: Answer, redirects: Redirects) -> Response {
+fn refuse(answer: Answer, app: &App, redirects: Redirects) -> Response {
     let reason = answer.verdict.reason;
     let mut extra = vec![
         (REASON_HEADER, HeaderValue::from_static(reason.as_str())),
@@ -114,24 +139,29 @@ fn refuse(answer: Answer, redirects: Redirects) -> Response {
     ];
     let mut status = answer.status;
     if let Some(location) = answer.location {
-        let name = match redirects {
+        let is_local = location.starts_with('/');
+        let (name, address) = match redirects {
             Redirects::AsHeader => {
                 status = StatusCode::UNAUTHORIZED;
-                REDIRECT
+                (REDIRECT, location)
             }
-            Redirects::AsStatus => header::LOCATION,
+            Redirects::InFull if is_local => (header::LOCATION, app.origin.address_of(&location)),
+            Redirects::AsStatus | Redirects::InFull => (header::LOCATION, location),
         };
-        extra.push((name, header_value(location)));
+        extra.push((name, header_value(address)));
     }
     extra.extend(answer.challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
     extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
-    extra.extend(
-        [USER, SESSION, BINDING, ASSERTION, CLIENT, SCOPE, ISSUER]
-            .map(|name| (name, HeaderValue::from_static(""))),
-    );
-    Problem::new(status, reason.as_str(), reason.says()).with_all(extra).into_response()
+    extra.extend(IDENTITY.map(|name| (name, HeaderValue::from_static(""))));
+    let detail = answer
+        .ambiguous
+        .map_or_else(|| reason.says().into(), |why| format!("{}: {why}", reason.says()).into());
+    Problem::new(status, reason.as_str(), detail).with_all(extra).into_response()
 }
+
+/// The identity headers, all of them.
+pub(crate) const IDENTITY: [HeaderName; 7] = [USER, SESSION, BINDING, ASSERTION, CLIENT, SCOPE, ISSUER];
 
 const USER: HeaderName = HeaderName::from_static("holdfast-user");
 const SESSION: HeaderName = HeaderName::from_static("holdfast-session");

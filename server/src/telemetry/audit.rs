@@ -74,8 +74,12 @@ event_names! {
     ConfigLoaded = "config.loaded";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
+    /// Somebody asked as a gateway and was not taken for one.
+    GatewayRefused = "gateway.refused";
     /// A proof was refused.
     ProofRejected = "proof.rejected";
+    /// A request went on as nobody's, since its route is public.
+    RequestAnonymous = "request.anonymous";
     /// A device bound a session.
     SessionBound = "session.bound";
     /// A request was allowed.
@@ -127,6 +131,8 @@ pub(crate) struct Event<'a> {
     pub request_id: Option<&'a str>,
     /// What else there is to say.
     pub detail: Option<&'a str>,
+    /// The words that the route of the request has for it.
+    pub tags: &'a [Box<str>],
 }
 
 impl Event<'_> {
@@ -145,6 +151,7 @@ impl Event<'_> {
             rule: self.rule.map(Rule::id),
             request_id: self.request_id,
             detail: self.detail,
+            tags: (!self.tags.is_empty()).then_some(self.tags),
         };
         // Writing to memory cannot fail, and JSON escapes whatever a client may have put into a text.
         let _ = serde_json::to_writer(out, &line);
@@ -165,4 +172,5 @@ struct Line<'a> {
     rule: Option<&'a str>,
     request_id: Option<&'a str>,
     detail: Option<&'a str>,
+    tags: Option<&'a [Box<str>]>,
 }

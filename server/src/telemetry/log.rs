@@ -73,8 +73,8 @@ pub(crate) struct RequestLine<'a> {
     pub code: Option<&'a str>,
     /// How long it took, in microseconds.
     pub micros: u64,
-    /// The address it came from.
-    pub peer: std::net::IpAddr,
+    /// The address it came from; none for the Unix socket.
+    pub peer: Option<std::net::IpAddr>,
     /// Its id, also in the audit trail.
     pub request_id: &'a str,
 }

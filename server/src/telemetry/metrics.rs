@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::EventName;
+use super::{EventName, RefusalCode};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     events: Vec<(EventName, Counter)>,
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
+    gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
@@ -56,7 +57,7 @@ struct RuleLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SkipLabels {
+struct ReasonLabels {
     reason: &'static str,
 }
 
@@ -70,8 +71,10 @@ impl Metrics {
         registry.register("events", "Audit events by name", events.clone());
         let rejections = Family::<RuleLabels, Counter>::default();
         registry.register("proofs_rejected", "Rejected proofs by rule", rejections.clone());
-        let skipped = Family::<SkipLabels, Counter>::default();
+        let skipped = Family::<ReasonLabels, Counter>::default();
         registry.register("refreshes_skipped", "Refreshes that browsers say they gave up", skipped.clone());
+        let refused = Family::<ReasonLabels, Counter>::default();
+        registry.register("gateway_refused", "Questions of gateways that were refused", refused.clone());
         let jwks = Family::<OutcomeLabels, Counter>::default();
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
         let requests = Family::<RequestLabels, Counter>::default();
@@ -108,7 +111,13 @@ impl Metrics {
                 .collect(),
             skipped: SkipReason::ALL
                 .iter()
-                .map(|reason| (*reason, skipped.get_or_create_owned(&SkipLabels { reason: reason.as_str() })))
+                .map(|reason| {
+                    (*reason, skipped.get_or_create_owned(&ReasonLabels { reason: reason.as_str() }))
+                })
+                .collect(),
+            gateways_refused: RefusalCode::ALL
+                .iter()
+                .map(|code| (*code, refused.get_or_create_owned(&ReasonLabels { reason: code.as_str() })))
                 .collect(),
             requests: LISTENERS
                 .iter()
@@ -143,6 +152,12 @@ impl Metrics {
     /// Counts a rejected proof.
     pub(crate) fn rejection(&self, rule: Rule) {
         increment(self.rejections.iter().find(|(name, _)| *name == rule).map(|(_, counter)| counter));
+    }
+
+    /// Counts a gateway's question that was refused.
+    pub(crate) fn gateway_refused(&self, code: RefusalCode) {
+        let found = self.gateways_refused.iter().find(|(name, _)| *name == code);
+        increment(found.map(|(_, counter)| counter));
     }
 
     /// Counts a refresh that a browser says it gave up.
@@ -200,6 +215,7 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
         Reason::Ok => &[Decision::Allow],
         Reason::AuthTooOld | Reason::BindingRequired => &[Decision::StepUp],
         Reason::ProofTooOld => &[Decision::Reprove, Decision::StepUp],
+        // Of these, a public route lets the request through all the same.
         Reason::AbsoluteExpired
         | Reason::BadCookie
         | Reason::BindingOverdue
@@ -207,14 +223,13 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
         | Reason::CookieSuperseded
         | Reason::DuplicateCookie
         | Reason::IdleExpired
-        | Reason::InsufficientScope
         | Reason::InvalidDpopProof
         | Reason::InvalidToken
         | Reason::NoCredential
-        | Reason::PolicyDenied
         | Reason::SessionEnded
         | Reason::SessionUnknown
-        | Reason::UseDpopNonce => &[Decision::Deny],
+        | Reason::UseDpopNonce => &[Decision::Deny, Decision::Allow],
+        Reason::InsufficientScope | Reason::PolicyDenied => &[Decision::Deny],
     }
 }
 
@@ -228,5 +243,5 @@ const fn class_of(status: u16) -> &'static str {
     }
 }
 
-const LISTENERS: [&str; 2] = ["public", "internal"];
+const LISTENERS: [&str; 3] = ["public", "internal", "grpc"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];

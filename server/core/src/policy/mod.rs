@@ -1,5 +1,13 @@
 //! The limits an operator sets, and what a caller may demand of a session.
 
+mod path;
+mod pattern;
+mod routes;
+
+pub use path::{Ambiguous, NormalPath};
+pub use pattern::{MalformedPattern, PathPattern};
+pub use routes::{Access, Demands, MalformedMethod, MethodName, Mismatch, Route, RoutedRequest, Routes};
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use crate::Level;
@@ -109,6 +117,23 @@ pub struct Requirements {
     pub max_auth_age: Option<Duration>,
     /// The device proved its key at most so long ago.
     pub max_proof_age: Option<Duration>,
+}
+
+impl Requirements {
+    /// Both at once: the stricter of each.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let shorter = |one: Option<Duration>, two: Option<Duration>| match (one, two) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self {
+            // `None` is less than any level.
+            binding: self.binding.max(other.binding),
+            max_auth_age: shorter(self.max_auth_age, other.max_auth_age),
+            max_proof_age: shorter(self.max_proof_age, other.max_proof_age),
+        }
+    }
 }
 
 const REFRESH_CHALLENGE_MARGIN: Duration = Duration::from_secs(300);

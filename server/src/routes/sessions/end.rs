@@ -72,7 +72,7 @@ pub(crate) async fn end_everyone(
     let event = Event {
         event: Some(EventName::SessionsEnded),
         reason: Some(EndReason::Revoked.as_str()),
-        client_ip: Some(context.peer),
+        client_ip: context.peer.address(),
         request_id: Some(context.request_id.as_str()),
         detail: Some("an operator ended every session of every app"),
         ..Event::default()
