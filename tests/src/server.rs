@@ -4,6 +4,7 @@ mod answer;
 mod api;
 mod audit;
 mod device;
+mod gateways;
 mod grant;
 mod settings;
 mod stage;
@@ -22,6 +23,7 @@ pub use answer::Answer;
 pub use api::{Api, Call};
 pub use audit::AuditFile;
 pub use device::{Device, base64url, tampered, thumbprint_of};
+pub use gateways::IDENTITY;
 pub use grant::{Granted, Proof, S256, TOKEN_URL, VERIFIER};
 pub use settings::{
     APP, CLIENT, CLIENT_SECRET, CONFIDENTIAL_CLIENT, COOKIE, GATEWAY_SECRET, HINT, OPERATOR_TOKEN, ORIGIN,
@@ -101,6 +103,12 @@ impl Server {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where Envoy reaches it over gRPC.
+    #[must_use]
+    pub fn grpc_addr(&self) -> Option<std::net::SocketAddr> {
+        self.running.as_ref().and_then(Running::grpc_addr)
     }
 
     /// What it has written into its audit file.

@@ -124,7 +124,12 @@ async fn foreign_links_are_redirected_where_the_proxy_passes_it() -> Result<()> 
         let answer =
             call.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document").send().await?;
         let resume = Some("/_holdfast/resume?to=/orders%3Fx%3D1");
-        let expected = if kind == "nginx" { (401, None, resume) } else { (307, resume, None) };
+        let expected = match kind {
+            "nginx" => (401, None, resume),
+            // Traefik takes a path for one of this server's.
+            "traefik" => (307, Some("https://shop.example/_holdfast/resume?to=/orders%3Fx%3D1"), None),
+            _ => (307, resume, None),
+        };
         let told = (answer.status, answer.header("location"), answer.header("holdfast-redirect"));
         assert_eq!(told, expected, "{kind}");
     }

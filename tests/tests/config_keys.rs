@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
-use holdfast_core::policy::Unbound;
+use holdfast_core::Level;
+use holdfast_core::page::PageAddress;
+use holdfast_core::policy::{Access, Unbound};
 use holdfast_tests::server::Settings;
 
 #[test]
@@ -35,6 +37,22 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("APPS__0__NAME", "store"),
         ("APPS__0__ORIGIN", "https://store.example"),
         ("APPS__0__AUDIENCES", "https://api.store.example"),
+        ("APPS__0__LOGIN_URL", "/login"),
+        ("APPS__0__STEP_UP_URL", "https://id.example/again"),
+        ("APPS__0__RETURN_PARAMETER", "next"),
+        ("ROUTES__0__APP", "store"),
+        ("ROUTES__0__PATH", "/admin/"),
+        ("ROUTES__0__METHODS", "GET,POST"),
+        ("ROUTES__0__REQUIRE__BINDING", "hardware"),
+        ("ROUTES__0__REQUIRE__MAX_AUTH_AGE", "5m"),
+        ("ROUTES__0__REQUIRE__MAX_PROOF_AGE", "1m"),
+        ("ROUTES__0__REQUIRE__SCOPE", "read write"),
+        ("ROUTES__0__TAGS", "admin,slow"),
+        ("ROUTES__1__APP", "other"),
+        ("ROUTES__1__PATH", "= /"),
+        ("ROUTES__1__PUBLIC", "true"),
+        ("INTERNAL__SOCKET", "h.sock"),
+        ("GATEWAYS__GRPC_LISTEN", "127.0.0.1:3"),
         ("CLIENTS__0__APP", "store"),
         ("CLIENTS__1__APP", "store"),
         ("CLIENTS__1__SCOPES", "a,b"),
@@ -72,6 +90,24 @@ fn every_key_can_be_a_variable() -> Result<()> {
     assert_eq!((config.algorithms.len(), config.secrets.previous_root_key_files.len()), (2, 2));
     let gateways = config.gateways.context("gateways")?;
     assert_eq!((gateways.trusted.len(), gateways.assertion), (2, true));
+    assert_eq!(gateways.grpc_listen.context("grpc_listen")?.port(), 3);
+    assert_eq!(config.internal_socket.as_deref(), Some(Path::new("/base/h.sock")), "from where the file is");
+    let page = |page: &Option<PageAddress>| page.as_ref().map(|page| page.as_str().to_owned());
+    assert_eq!(page(&config.apps[0].login_url).as_deref(), Some("/login"));
+    assert_eq!(page(&config.apps[0].step_up_url).as_deref(), Some("https://id.example/again"));
+    assert_eq!(config.apps[0].return_parameter.as_str(), "next");
+    assert_eq!(config.apps[1].return_parameter.as_str(), "return_to");
+    let [admin, root] = config.routes.as_slice() else { anyhow::bail!("{:?}", config.routes) };
+    assert_eq!((admin.app.as_str(), admin.route.path.as_str()), ("store", "/admin/"));
+    assert_eq!((admin.route.methods.len(), admin.route.tags.len()), (2, 2));
+    let Access::Session(demands) = &admin.route.access else { anyhow::bail!("{admin:?}") };
+    let ages = (demands.requirements.max_auth_age, demands.requirements.max_proof_age);
+    assert_eq!(ages, (Some(Duration::from_secs(300)), Some(Duration::from_secs(60))));
+    assert_eq!(
+        (demands.requirements.binding, demands.scope.as_deref()),
+        (Some(Level::Hardware), Some("read write"))
+    );
+    assert_eq!((root.route.path.as_str(), &root.route.access), ("= /", &Access::Public));
     assert_eq!(
         (config.access_token, config.dpop.max_age),
         (Duration::from_secs(300), Duration::from_secs(30))
@@ -139,12 +175,50 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[gateways]", "secret_file = \"g\"", "gateways.trusted"),
         ("[gateways]", "secret_file = \"g\"\ntrusted = [\"10.0.0.0/33\"]", "gateways.trusted"),
         ("[gateways]", "secret_file = \"g\"\ntrusted = [\"everybody\"]", "gateways.trusted"),
+        ("[gateways]", "secret_file = \"g\"\ntrusted = []\ngrpc_listen = \"9000\"", "gateways.grpc_listen"),
+        ("[[routes]]", "app = \"shop\"", "routes.0.path"),
+        ("[[routes]]", "path = \"/a\"", "routes"),
+        ("[[routes]]", "path = \"/a\"\napp = \"none\"", "routes"),
+        ("[[routes]]", "app = \"shop\"\npath = \"a\"", "routes.0.path"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a/../b\"", "routes.0.path"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a%20b\"", "routes.0.path"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a**\"", "routes.0.path"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\nmethods = [\"get\"]", "routes.0.methods"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\nmethods = \"GET\"", "routes.0.methods"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\ntags = [\"a b\"]", "routes.0.tags"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\npublic = \"yes\"", "routes.0.public"),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\npublic = true\nrequire = {}", "routes.0.public"),
+        (
+            "[[routes]]",
+            "app = \"shop\"\npath = \"/a\"\nrequire = { binding = \"strong\" }",
+            "routes.0.require.binding",
+        ),
+        (
+            "[[routes]]",
+            "app = \"shop\"\npath = \"/a\"\nrequire = { scope = \"a  b\" }",
+            "routes.0.require.scope",
+        ),
+        ("[[routes]]", "app = \"shop\"\npath = \"/a\"\nrequire = { age = \"1m\" }", "routes.0.require.age"),
         ("[gatways]", "secret_file = \"g\"", "gatways"),
         ("[[apps]]", "name = \"x\"", "apps.2.origin"),
         (
             "[[apps]]",
             &format!("name = \"a b\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\""),
             "apps.2.name",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nlogin_url = \"//evil\""
+            ),
+            "apps.2.login_url",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nreturn_parameter = \"a b\""
+            ),
+            "apps.2.return_parameter",
         ),
         (
             "[[apps]]",

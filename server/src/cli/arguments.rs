@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, completions, dev, man};
+use super::{Exit, completions, dev, man, routes};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub(super) enum Command {
     ///
     /// To read them all: holdfast man | man -l -
     Man(man::Arguments),
+    /// What the routes of a configuration make of a request.
+    Routes(routes::Arguments),
 }
 
 /// The option that many commands share.
@@ -157,6 +159,9 @@ mod tests {
             ("dev extra", "extra"),
             ("--frob", "--frob"),
             ("new-token --config x", "--config"),
+            ("routes", "test"),
+            ("routes test GET", "<URL>"),
+            ("routes test GET https://shop.example/", "--config <FILE>"),
             ("serve --config a --data b", "--data"),
             ("--data x serve --config a", "--data"),
             ("dev --config x", "--config"),

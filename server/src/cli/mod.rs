@@ -6,6 +6,7 @@ mod completions;
 mod dev;
 mod man;
 mod new_token;
+mod routes;
 mod serve;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -27,6 +28,7 @@ pub fn run(
         Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
+        Ok(Command::Routes(arguments)) => routes::routes(&arguments, environment),
         Ok(Command::Serve(config)) => serve::serve_file(&config.file, environment),
     }
     .leave()

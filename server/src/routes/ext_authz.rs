@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
 
@@ -35,12 +36,12 @@ pub(crate) async fn check(
 ) -> Response {
     let (head, question) = request.into_parts();
     let (gateway, question) = match gateway {
-        Err(problem) => (Err(problem), EMPTY_QUESTION.into()),
+        Err(problem) => (Err(problem), Bytes::from_static(EMPTY_QUESTION)),
         Ok(gateway) => match body::read(question, MOST_QUESTION_BYTES).await {
             Some(question) => (Ok(gateway), question),
             None => {
                 let detail = "the question is larger than 256 KiB, or did not come in ten seconds; send no bodies along";
-                (Err(Refusal::request(detail).tell(&house, &context)), EMPTY_QUESTION.into())
+                (Err(Refusal::request(detail).tell(&house, &context)), Bytes::from_static(EMPTY_QUESTION))
             }
         },
     };
@@ -94,8 +95,12 @@ async fn decide(
     let trouble = response.extensions().get::<Trouble>().cloned();
     let mut told = tonic::Response::new(answer(response, &asked.headers).await);
     // For the log line of the request, and the audit trail of trouble.
-    code.and_then(|code| told.extensions_mut().insert(code));
-    trouble.and_then(|trouble| told.extensions_mut().insert(trouble));
+    if let Some(code) = code {
+        told.extensions_mut().insert(code);
+    }
+    if let Some(trouble) = trouble {
+        told.extensions_mut().insert(trouble);
+    }
     told
 }
 

@@ -1,6 +1,6 @@
 //! `/verify/*`: gateways ask about each request, in the words of their kind.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -154,9 +154,10 @@ fn refuse(answer: Answer, app: &App, redirects: Redirects) -> Response {
     extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
     extra.extend(IDENTITY.map(|name| (name, HeaderValue::from_static(""))));
-    let detail = answer
-        .ambiguous
-        .map_or_else(|| reason.says().into(), |why| format!("{}: {why}", reason.says()).into());
+    let detail: Cow<'static, str> = match answer.ambiguous {
+        Some(why) => format!("{}: {why}", reason.says().trim_end_matches('.')).into(),
+        None => reason.says().into(),
+    };
     Problem::new(status, reason.as_str(), detail).with_all(extra).into_response()
 }
 

@@ -46,6 +46,14 @@ impl Settings {
         self.set("gateways.assertion", "true")
     }
 
+    /// A route of the shop with these keys; its number counts from 0.
+    #[must_use]
+    pub fn route(self, number: usize, path: &str, keys: &[(&str, &str)]) -> Self {
+        let route =
+            self.set(&format!("routes.{number}.app"), APP).set(&format!("routes.{number}.path"), path);
+        keys.iter().fold(route, |route, (key, value)| route.set(&format!("routes.{number}.{key}"), value))
+    }
+
     /// Begins at this second since 1970.
     #[must_use]
     pub fn starting_at(self, start: u64) -> Self {

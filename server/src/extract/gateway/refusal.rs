@@ -28,7 +28,7 @@ impl Refusal {
     }
 
     /// What the gateway says of the request is not as it must be.
-    pub(super) fn request(detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RefusalCode::Request, detail)
     }
 
