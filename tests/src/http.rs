@@ -22,6 +22,14 @@ pub fn client_trusting_pem(certificate: &str) -> Result<Client> {
     Ok(builder().tls_certs_only([root]).build()?)
 }
 
+/// Clients of HTTP/1.1 and of HTTP/2 that trust `authority` alone and find every host at `address`, where a proxy stands
+/// for port 443: `https://shop.example/` is the proxy's.
+pub fn clients_behind(authority: &Authority, address: SocketAddr) -> Result<[Client; 2]> {
+    let root = Certificate::from_pem(authority.certificate().as_bytes())?;
+    let builder = || builder().tls_certs_only([root.clone()]).dns_resolver(Arc::new(Behind(address)));
+    Ok([builder().http1_only().build()?, builder().http2_prior_knowledge().build()?])
+}
+
 /// A client for plain HTTP on loopback, where the internal listener is.
 pub fn plain_client() -> Result<Client> {
     Ok(builder().tls_certs_only([]).build()?)
@@ -38,8 +46,21 @@ struct Loopback;
 
 impl Resolve for Loopback {
     fn resolve(&self, _name: Name) -> Resolving {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let addresses: Addrs = Box::new(std::iter::once(address));
-        Box::pin(std::future::ready(Ok(addresses)))
+        found(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
+}
+
+#[derive(Debug)]
+struct Behind(SocketAddr);
+
+impl Resolve for Behind {
+    fn resolve(&self, _name: Name) -> Resolving {
+        found(self.0)
+    }
+}
+
+/// An address with a port serves addresses that name none.
+fn found(address: SocketAddr) -> Resolving {
+    let addresses: Addrs = Box::new(std::iter::once(address));
+    Box::pin(std::future::ready(Ok(addresses)))
 }

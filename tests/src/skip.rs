@@ -2,14 +2,23 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 
 use crate::environment;
 
 /// Something outside this workspace that a test drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prerequisite {
+    /// The Apache HTTP server, and LuaSocket for its mod_lua.
+    Apache,
+    /// The Caddy server.
+    Caddy,
     /// A real browser, and `certutil` to make it trust a CA.
     Chromium,
+    /// The HAProxy server.
+    Haproxy,
+    /// The nginx server.
+    Nginx,
     /// Node.js and its package manager, for clients from the npm registry.
     Node,
     /// Prometheus and `promtool`, which know whether rules are rules.
@@ -50,7 +59,11 @@ pub fn require(prerequisites: &[Prerequisite]) -> Option<()> {
 impl Prerequisite {
     fn programs(self) -> &'static [&'static str] {
         match self {
+            Self::Apache => &["apache2", "/usr/share/lua/5.3/socket/http.lua"],
+            Self::Caddy => &["caddy"],
             Self::Chromium => &["chromium", "certutil"],
+            Self::Haproxy => &["haproxy"],
+            Self::Nginx => &["nginx"],
             Self::Node => &["node", "npm"],
             Self::Prometheus => &["prometheus", "promtool"],
             Self::Python => &["python3"],
@@ -63,8 +76,12 @@ impl Prerequisite {
     }
 }
 
+/// A library is named by its whole path, which stays what it is below whatever directory.
 fn is_installed(program: &str) -> bool {
-    environment::search_path().iter().any(|directory| directory.join(program).is_file())
+    let mut directories = environment::search_path();
+    // Servers are there, and few users look there.
+    directories.push(PathBuf::from("/usr/sbin"));
+    directories.iter().any(|directory| directory.join(program).is_file())
 }
 
 #[expect(clippy::panic, reason = "a skip in CI would hide a broken set-up")]

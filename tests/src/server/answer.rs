@@ -17,7 +17,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(super) async fn read(response: reqwest::Response) -> Result<Self> {
+    /// Reads an answer to its end.
+    pub async fn read(response: reqwest::Response) -> Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let json = serde_json::from_str(&text).unwrap_or_default();

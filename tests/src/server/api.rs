@@ -166,6 +166,12 @@ impl Api {
     }
 }
 
+impl From<RequestBuilder> for Call {
+    fn from(request: RequestBuilder) -> Self {
+        Self(request)
+    }
+}
+
 impl Call {
     /// Adds a header; one more of the same name stands beside the first.
     #[must_use]

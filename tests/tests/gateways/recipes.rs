@@ -1,0 +1,69 @@
+//! What all six recipes have in common, also those whose proxy is not here to run.
+
+use anyhow::{Result, ensure};
+
+use crate::house::House;
+use crate::proxy::deploy;
+
+#[test]
+fn each_recipe_deals_with_every_identity_header() -> Result<()> {
+    for (recipe, files) in RECIPES {
+        let text = text(recipe, files)?;
+        for name in IDENTITY {
+            ensure!(text.contains(&format!("holdfast-{name}")), "{recipe} forgets holdfast-{name}");
+        }
+        ensure!(text.contains("holdfast-gateway-secret"), "{recipe} sends no secret");
+    }
+    // Where names can only be removed one by one, the aliases are named too. Envoy refuses underscores as a whole.
+    for (recipe, aliases) in [("caddy", ["_", "."].as_slice()), ("traefik", &["_", "."]), ("envoy", &["."])] {
+        let (_, files) = RECIPES.iter().find(|(name, _)| *name == recipe).copied().unwrap_or_default();
+        let text = text(recipe, files)?;
+        for (name, alias) in IDENTITY.iter().flat_map(|name| aliases.iter().map(move |alias| (name, alias))) {
+            ensure!(text.contains(&format!("holdfast{alias}{name}")), "{recipe} forgets holdfast{alias}{name}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn each_recipe_hands_on_what_is_holdfasts() -> Result<()> {
+    for (recipe, files) in RECIPES {
+        let text = text(recipe, files)?;
+        for part in ["/_holdfast/", "oauth-authorization-server", "oauth-protected-resource", "31536000", "/login"] {
+            // Apache has the two documents in one expression.
+            let part = if *recipe == "apache" { part.trim_start_matches("oauth-") } else { part };
+            ensure!(text.contains(part), "{recipe} has no {part}");
+        }
+        for address in ["127.0.0.1", "8000", "8443", "8444"] {
+            ensure!(text.contains(address), "{recipe} has no {address}");
+        }
+    }
+    Ok(())
+}
+
+/// Nobody who installs a recipe and forgets the token has a known one.
+#[tokio::test]
+async fn each_configuration_of_holdfast_is_good_and_knows_no_token_yet() -> Result<()> {
+    for (recipe, _) in RECIPES {
+        let text = std::fs::read_to_string(deploy(recipe).join("holdfast.toml"))?;
+        ensure!(text.contains(&format!("token_sha256 = \"{}\"", "0".repeat(64))), "{recipe}");
+        House::start(recipe, &[]).await?.stop().await;
+    }
+    Ok(())
+}
+
+/// The recipe's own text, in lower case.
+fn text(recipe: &str, files: &[&str]) -> Result<String> {
+    let texts = files.iter().map(|file| Ok(std::fs::read_to_string(deploy(recipe).join(file))?));
+    Ok(texts.collect::<Result<Vec<_>>>()?.join("\n").to_ascii_lowercase())
+}
+
+const RECIPES: &[(&str, &[&str])] = &[
+    ("apache", &["shop.example.conf", "holdfast.lua"]),
+    ("caddy", &["Caddyfile"]),
+    ("envoy", &["envoy.yaml"]),
+    ("haproxy", &["haproxy.cfg", "holdfast.lua"]),
+    ("nginx", &["shop.example.conf"]),
+    ("traefik", &["traefik.yml", "shop.yml"]),
+];
+const IDENTITY: [&str; 7] = ["user", "session", "binding", "assertion", "client", "scope", "issuer"];
