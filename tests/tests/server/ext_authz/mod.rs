@@ -3,7 +3,7 @@
 mod envoy;
 
 use anyhow::{Context as _, Result, ensure};
-use envoy::{
+use self::envoy::{
     Address, CheckRequest, CheckResponse, HeaderMap, HeaderValue, Peer, Pipe, altered, ask, question,
     value_of,
 };
