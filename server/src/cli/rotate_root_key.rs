@@ -43,13 +43,14 @@ fn rotate(file: &Path, forget: Option<Duration>) -> Result<Rotation, String> {
     let mut keys = RootKeys::parse(&text)?;
     let fresh = random().map_err(|trouble| trouble.to_string())?;
     let rotation = keys.rotate(fresh, Clock::system().now(), forget);
-    replace_private(file, &keys.to_text()).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
+    replace_private(file, &keys.to_text()).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
             "another rotation is at work, or one has broken off and left a file of the same name and \".new\" behind; \
              remove that file if none is at work. Nothing was changed"
                 .to_owned()
+        } else {
+            format!("cannot be replaced: {error}. Nothing was changed")
         }
-        _ => format!("cannot be replaced: {error}. Nothing was changed"),
     })?;
     Ok(rotation)
 }

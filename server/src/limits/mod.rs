@@ -174,12 +174,21 @@ impl Limited {
 
     /// The answer to a request for `path`. The two DBSC endpoints never answer 429: a browser ends its session over it.
     pub(crate) fn answer(self, path: &str) -> Problem {
-        let is_own_fault = self.limit == Limit::Address && !path.starts_with("/_holdfast/dbsc/");
-        let (status, code, detail) = match (self.limit, is_own_fault) {
-            (Limit::Address, true) => (StatusCode::TOO_MANY_REQUESTS, ProblemCode::RateLimited, TOO_MANY),
-            (Limit::Address, false) => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::RateLimited, TOO_MANY),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Overloaded, OVERLOADED),
+        let (code, detail) = match self.limit {
+            Limit::Address => (ProblemCode::RateLimited, TOO_MANY),
+            Limit::BodyTimeout
+            | Limit::Connections
+            | Limit::ConnectionsPerAddress
+            | Limit::HeaderTimeout
+            | Limit::IdleTimeout
+            | Limit::Load
+            | Limit::Requests
+            | Limit::Session
+            | Limit::WriteTimeout => (ProblemCode::Overloaded, OVERLOADED),
         };
+        let is_own_fault = self.limit == Limit::Address && !path.starts_with("/_holdfast/dbsc/");
+        let status =
+            if is_own_fault { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
         // Whole seconds, and not less than one (RFC 9110 §10.2.3).
         let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
         Problem::new(status, code, detail).with(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))

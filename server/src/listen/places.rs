@@ -106,10 +106,7 @@ mod tests {
         drop(other);
         waiting.await;
         drop(held);
-        assert_eq!(
-            (places.taken.lock().all, places.taken.lock().by_prefix.len()),
-            (0, 0),
-            "nothing is left behind"
-        );
+        let taken = places.taken.lock();
+        assert_eq!((taken.all, taken.by_prefix.len()), (0, 0), "nothing is left behind");
     }
 }

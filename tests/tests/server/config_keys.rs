@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
+use holdfast::config::LimitsConfig;
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
@@ -73,6 +74,23 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("GATEWAYS__TRUSTED", "10.0.0.0/8,::1/128"),
         ("GATEWAYS__SECRET_FILE", "g"),
         ("GATEWAYS__ASSERTION", "true"),
+        ("LIMITS__IPV4_PREFIX", "24"),
+        ("LIMITS__IPV6_PREFIX", "56"),
+        ("LIMITS__ADDRESS_RATE", "10"),
+        ("LIMITS__ADDRESS_BURST", "20"),
+        ("LIMITS__SESSION_RATE", "2"),
+        ("LIMITS__SESSION_BURST", "4"),
+        ("LIMITS__CONNECTIONS", "100"),
+        ("LIMITS__CONNECTIONS_PER_ADDRESS", "50"),
+        ("LIMITS__REQUESTS", "64"),
+        ("LIMITS__STREAMS", "8"),
+        ("LIMITS__QUEUE_DELAY_MS", "50"),
+        ("LIMITS__HEADER_TIMEOUT", "5s"),
+        ("LIMITS__BODY_TIMEOUT", "6s"),
+        ("LIMITS__WRITE_TIMEOUT", "7s"),
+        ("LIMITS__IDLE_TIMEOUT", "8s"),
+        ("TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:4318/v1/traces"),
+        ("TELEMETRY__SAMPLE", "100"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -114,6 +132,25 @@ fn every_key_can_be_a_variable() -> Result<()> {
     );
     assert_eq!((config.dpop.algorithms.len(), config.dpop.always_nonce), (2, true));
     assert_eq!((config.clients[1].app.as_str(), config.clients[1].scopes.len()), ("store", 2));
+    let seconds = Duration::from_secs;
+    let expected = LimitsConfig {
+        ipv4_prefix: 24,
+        ipv6_prefix: 56,
+        address_rate: 10.try_into()?,
+        address_burst: 20.try_into()?,
+        session_rate: 2.try_into()?,
+        session_burst: 4.try_into()?,
+        connections: 100,
+        connections_per_address: 50,
+        requests: 64,
+        streams: 8,
+        queue_delay: Duration::from_millis(50),
+        header_timeout: seconds(5),
+        body_timeout: seconds(6),
+        write_timeout: seconds(7),
+        idle_timeout: seconds(8),
+    };
+    assert_eq!((config.limits, config.telemetry.sample.get()), (expected, 100));
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -200,6 +237,26 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ),
         ("[[routes]]", "app = \"shop\"\npath = \"/a\"\nrequire = { age = \"1m\" }", "routes.0.require.age"),
         ("[gatways]", "secret_file = \"g\"", "gatways"),
+        ("[limits]", "ipv4_prefix = 7", "limits.ipv4_prefix"),
+        ("[limits]", "ipv4_prefix = 33", "limits.ipv4_prefix"),
+        ("[limits]", "ipv6_prefix = 129", "limits.ipv6_prefix"),
+        ("[limits]", "address_rate = 0", "limits.address_rate"),
+        ("[limits]", "address_burst = -1", "limits.address_burst"),
+        ("[limits]", "session_rate = \"20\"", "limits.session_rate"),
+        ("[limits]", "session_burst = 99999999999", "limits.session_burst"),
+        ("[limits]", "connections = 0", "limits.connections"),
+        ("[limits]", "connections_per_address = 0", "limits.connections_per_address"),
+        ("[limits]", "requests = 0", "limits.requests"),
+        ("[limits]", "streams = 10001", "limits.streams"),
+        ("[limits]", "queue_delay_ms = 4", "limits.queue_delay_ms"),
+        ("[limits]", "queue_delay = \"20ms\"", "limits.queue_delay"),
+        ("[limits]", "header_timeout = \"0s\"", "limits.header_timeout"),
+        ("[limits]", "body_timeout = \"2h\"", "limits.body_timeout"),
+        ("[limits]", "write_timeout = 30", "limits.write_timeout"),
+        ("[limits]", "idle_timeout = \"soon\"", "limits.idle_timeout"),
+        ("[telemetry]", "otlp_endpoint = \"127.0.0.1:4318\"", "telemetry.otlp_endpoint"),
+        ("[telemetry]", "otlp_endpoint = \"ftp://127.0.0.1/\"", "telemetry.otlp_endpoint"),
+        ("[telemetry]", "sample = 0", "telemetry.sample"),
         ("[[apps]]", "name = \"x\"", "apps.2.origin"),
         (
             "[[apps]]",

@@ -73,8 +73,8 @@ async fn who_takes_no_answers_is_given_up() -> Result<()> {
     let asked = timeout(PATIENCE, stream.write_all(questions.as_bytes())).await?;
     becomes(&server, "write_timeout", 1).await?;
     drop(asked);
-    assert_eq!(server.public(Method::GET, "/_holdfast/jwks").send().await?.status, 200);
-    Ok(())
+    // So many questions at once are too much to do, and some that come after them may be turned away for a moment.
+    until(async || Ok(server.public(Method::GET, "/_holdfast/jwks").send().await?.status == 200)).await
 }
 
 /// One request may be answered at a time: health, readiness and metrics are, whatever else goes on.
