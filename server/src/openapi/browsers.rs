@@ -4,7 +4,7 @@ use holdfast_core::{Rule, check::Reason};
 use http::StatusCode;
 use serde_json::json;
 
-use super::operation::{Answer, Caller, Operation};
+use super::{Operation, answer::Answer, caller::Caller, schemas::refer};
 use crate::{respond::ProblemCode, routes::register};
 
 pub(crate) fn register() -> Operation {
@@ -121,10 +121,7 @@ pub(crate) fn jwks() -> Operation {
                 former root keys. Choose by kid.";
     Operation::new(TAG, "jwks", "The keys that access tokens and assertions are signed with")
         .by(Caller::Anybody)
-        .answer(
-            StatusCode::OK,
-            Answer::of(says, "application/jwk-set+json", super::operation::refer("JwkSet")),
-        )
+        .answer(StatusCode::OK, Answer::of(says, "application/jwk-set+json", refer("JwkSet")))
         .trouble()
 }
 

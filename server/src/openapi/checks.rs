@@ -3,10 +3,7 @@
 use holdfast_core::check::Reason;
 use http::StatusCode;
 
-use super::{
-    browsers::refused_for_reasons,
-    operation::{Answer, Caller, Operation},
-};
+use super::{Operation, answer::Answer, browsers::refused_for_reasons, caller::Caller};
 use crate::{respond::ProblemCode, routes::verify};
 
 pub(crate) fn check() -> Operation {

@@ -4,7 +4,9 @@
 //! A route enters the table ([`Table`]) together with its description, so that none can be forgotten. The document is
 //! also kept at `server/openapi.json`, where a change of it is seen; a test compares the two.
 
+mod answer;
 pub(crate) mod browsers;
+mod caller;
 pub(crate) mod checks;
 pub(crate) mod oauth;
 mod operation;
@@ -22,7 +24,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use self::{operation::Listener, table::Route};
+use self::{caller::Listener, table::Route};
 use crate::router;
 
 /// The document, as it is served at `/openapi.json` and printed by `holdfast openapi`.
@@ -62,10 +64,10 @@ fn describe(tables: &[(Listener, Vec<Route>)]) -> Value {
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "servers": [Listener::Internal.server()],
-        "tags": operation::TAGS.map(|(name, says)| json!({ "name": name, "description": says })),
+        "tags": caller::TAGS.map(|(name, says)| json!({ "name": name, "description": says })),
         "paths": paths,
         "components": {
-            "securitySchemes": operation::security_schemes(),
+            "securitySchemes": caller::security_schemes(),
             "schemas": schemas::all(),
             "responses": responses,
             "parameters": parameters,
@@ -78,7 +80,7 @@ fn describe_route(path: &mut Value, method: &str, route: &Route, listener: Liste
     let known = path.get_mut(method).and_then(|known| known.get_mut("servers"));
     if let Some(Value::Array(servers)) = known {
         servers.push(listener.server());
-        operation::hold_for_both(path, method);
+        answer::hold_for_both(path, method);
         return;
     }
     let name = route.methods.len() > 1;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::operation::{Answer, Caller, Operation, refer};
+use super::{Operation, answer::Answer, caller::Caller, schemas::refer};
 use crate::respond::{OAuthError, ProblemCode};
 
 pub(crate) fn token() -> Operation {

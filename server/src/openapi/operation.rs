@@ -1,30 +1,16 @@
 //! One route, described: who may ask, what is sent, and everything that may come back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::{
+    answer::{Answer, header_of},
+    caller::{Caller, Listener},
+    schemas::refer,
+};
 use crate::respond::{Code, ProblemCode};
-
-/// Where a route is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listener {
-    Internal,
-    Public,
-}
-
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// Whoever reaches the listener.
-    Anybody,
-    App,
-    Browser,
-    ConfidentialClient,
-    Gateway,
-    Operator,
-}
 
 /// A route's description in the making.
 pub(crate) struct Operation {
@@ -37,15 +23,6 @@ pub(crate) struct Operation {
     body: Option<Value>,
     answers: BTreeMap<u16, Answer>,
     may_slow_down: bool,
-}
-
-/// What may come back with one status.
-pub(super) struct Answer {
-    says: String,
-    headers: Map<String, Value>,
-    content: Option<(&'static str, Value)>,
-    /// What `code` may be, where the answer is a problem document.
-    codes: BTreeSet<Code>,
 }
 
 impl Operation {
@@ -145,12 +122,13 @@ impl Operation {
     /// A problem that may come back, under its own status.
     pub(super) fn problem(self, code: ProblemCode) -> Self {
         let operation = self.refusal(code.status(), code, code.says());
-        match code {
-            ProblemCode::Unauthorized => operation.with_header(code.status(), "WWW-Authenticate", "Bearer"),
-            _ if code.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                operation.with_header(code.status(), "Retry-After", "Seconds.")
-            }
-            _ => operation,
+        let status = code.status();
+        if status == StatusCode::UNAUTHORIZED {
+            operation.with_header(status, "WWW-Authenticate", "Bearer")
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
+            operation.with_header(status, "Retry-After", "Seconds.")
+        } else {
+            operation
         }
     }
 
@@ -229,150 +207,3 @@ impl Operation {
         described
     }
 }
-
-impl Answer {
-    pub(super) fn new(says: &str) -> Self {
-        Self { says: says.to_owned(), headers: Map::new(), content: None, codes: BTreeSet::new() }
-    }
-
-    /// An answer in JSON.
-    pub(super) fn json(says: &str, schema: &str) -> Self {
-        Self::of(says, "application/json", refer(schema))
-    }
-
-    pub(super) fn of(says: &str, media: &'static str, schema: Value) -> Self {
-        Self { content: Some((media, schema)), ..Self::new(says) }
-    }
-
-    pub(super) fn header(mut self, name: &str, says: &str) -> Self {
-        self.headers.insert(name.to_owned(), header_of(says, true));
-        self
-    }
-
-    pub(super) fn optional_header(mut self, name: &str, says: &str) -> Self {
-        self.headers.insert(name.to_owned(), header_of(says, false));
-        self
-    }
-
-    fn describe(mut self, listener: Listener, status: u16, has_body: bool) -> Value {
-        for (name, says) in listener.common_headers() {
-            self.headers.entry(*name).or_insert_with(|| header_of(says, true));
-        }
-        let mut described = json!({ "description": self.says, "headers": self.headers });
-        let content = if self.codes.is_empty() {
-            self.content
-        } else {
-            let codes: Vec<_> = self.codes.iter().map(|code| code.as_str()).collect();
-            let narrow =
-                json!({ "properties": { "code": { "enum": codes }, "status": { "const": status } } });
-            Some(("application/problem+json", json!({ "allOf": [refer("Problem"), narrow] })))
-        };
-        if let (Value::Object(members), Some((media, schema))) =
-            (&mut described, content.filter(|_| has_body))
-        {
-            members.insert("content".to_owned(), json!({ media: { "schema": schema } }));
-        }
-        described
-    }
-}
-
-impl Caller {
-    fn requirement(self) -> Value {
-        match self {
-            Self::Anybody => json!({}),
-            Self::App => json!({ "appToken": [] }),
-            Self::Browser => json!({ "sessionCookie": [] }),
-            Self::ConfidentialClient => json!({ "clientSecret": [] }),
-            Self::Gateway => json!({ "gatewaySecret": [] }),
-            Self::Operator => json!({ "operatorToken": [] }),
-        }
-    }
-}
-
-impl Listener {
-    pub(super) fn server(self) -> Value {
-        match self {
-            Self::Internal => {
-                json!({ "url": "http://127.0.0.1:8444", "description": "The internal listener" })
-            }
-            Self::Public => {
-                json!({ "url": "https://shop.example", "description": "The public listener, on the app's own origin" })
-            }
-        }
-    }
-
-    /// What every answer of the listener has.
-    const fn common_headers(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Internal => &[("Cache-Control", "no-store")],
-            Self::Public => &[
-                ("Cache-Control", "no-store"),
-                (
-                    "Cross-Origin-Resource-Policy",
-                    "same-origin; cross-origin where pages of other origins may read it.",
-                ),
-                ("X-Content-Type-Options", "nosniff"),
-                ("X-Frame-Options", "DENY"),
-            ],
-        }
-    }
-}
-
-/// Of a route that both listeners answer: what only one of them adds to every answer need not be there.
-pub(super) fn hold_for_both(path: &mut Value, method: &str) {
-    let answers = path.pointer_mut(&format!("/{method}/responses")).and_then(Value::as_object_mut);
-    for answer in answers.into_iter().flat_map(Map::values_mut) {
-        for (name, _) in Listener::Public.common_headers() {
-            let shared = Listener::Internal.common_headers().iter().any(|(other, _)| other == name);
-            let header = answer.pointer_mut(&format!("/headers/{name}")).and_then(Value::as_object_mut);
-            if let Some(header) = header.filter(|_| !shared) {
-                header.insert("required".to_owned(), false.into());
-            }
-        }
-    }
-}
-
-/// A reference to one of the schemas.
-pub(super) fn refer(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn header_of(says: &str, required: bool) -> Value {
-    json!({ "description": says, "required": required, "schema": { "type": "string" } })
-}
-
-pub(super) fn security_schemes() -> Value {
-    json!({
-        "appToken": { "type": "http", "scheme": "bearer", "description": "An app's API token." },
-        "operatorToken": {
-            "type": "http", "scheme": "bearer",
-            "description": "The operators' token: sees and ends every app's sessions, and makes backups.",
-        },
-        "gatewaySecret": {
-            "type": "apiKey", "in": "header", "name": "Holdfast-Gateway-Secret",
-            "description": "From an address in [gateways] trusted.",
-        },
-        "sessionCookie": {
-            "type": "apiKey", "in": "cookie", "name": "__Host-holdfast",
-            "description": "The name is session.cookie_name.",
-        },
-        "clientSecret": {
-            "type": "http", "scheme": "basic",
-            "description": "A confidential client: client_id and secret, each form-encoded (RFC 6749 §2.3.1). client_id \
-                            and client_secret in the form do the same; a public client sends client_id alone.",
-        },
-    })
-}
-
-/// The groups of operations.
-pub(super) const TAGS: [(&str, &str); 6] = [
-    ("browsers", "The public listener, below /_holdfast/ on the app's origin"),
-    (
-        "oauth",
-        "The public listener, on the app's origin: OAuth clients whose tokens are bound to a key (RFC 9449)",
-    ),
-    ("sessions", "What apps and operators do with sessions"),
-    ("checks", "Apps ask about requests"),
-    ("gateways", "Gateways ask about requests"),
-    ("operations", "Operators and their machines"),
-];

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::operation::{Answer, Caller, Operation};
+use super::{Operation, answer::Answer, caller::Caller};
 use crate::respond::ProblemCode;
 
 pub(crate) fn healthz() -> Operation {

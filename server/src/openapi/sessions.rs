@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::operation::{Answer, Operation, refer};
+use super::{Operation, answer::Answer, schemas::refer};
 use crate::respond::ProblemCode;
 
 pub(crate) fn create() -> Operation {

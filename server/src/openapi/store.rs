@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::operation::{Answer, Operation};
+use super::{Operation, answer::Answer};
 use crate::{respond::ProblemCode, routes::store::MEDIA_TYPE};
 
 pub(crate) fn backup() -> Operation {

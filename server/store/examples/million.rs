@@ -133,7 +133,7 @@ async fn back_up(store: &Arc<Store>, count: u64) {
     let mut merge = empty.merge(&contents).await.unwrap();
     loop {
         let begun = Instant::now();
-        let part: Vec<_> = std::iter::from_fn(|| items.next().unwrap()).take(1024).collect();
+        let part: Vec<_> = std::iter::from_fn(|| items.next_item().unwrap()).take(1024).collect();
         if part.is_empty() {
             break;
         }

@@ -42,7 +42,7 @@ async fn restore_with(
     let mut merge = store.merge(&contents).await.unwrap();
     let mut items = Items::open(file).unwrap();
     let mut part = Vec::new();
-    while let Some(item) = items.next().unwrap() {
+    while let Some(item) = items.next_item().unwrap() {
         part.push(item);
         if part.len() == 3 {
             merge.take(std::mem::take(&mut part), &judge).await.unwrap();

@@ -15,11 +15,10 @@ pub(super) fn is_described(method: &Method, path: &str, answer: &Answer) -> Resu
         ensure!(answer.status == 404, "no route is described: {}", answer.status);
         return Ok(());
     };
-    let name = if method == Method::HEAD && !operations.contains_key("head") {
-        "get".to_owned()
-    } else {
-        method.as_str().to_ascii_lowercase()
-    };
+    // HEAD goes with GET, and a route of any method takes those that OpenAPI has no word for.
+    let goes_with_get = (method == Method::HEAD && !operations.contains_key("head"))
+        || (!NAMED.contains(&method.as_str()) && operations.contains_key("trace"));
+    let name = if goes_with_get { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
     let Some(operation) = operations.get(&name) else {
         // A route of the other listener, or another method.
         ensure!(matches!(answer.status, 404 | 405), "no such method is described: {}", answer.status);
@@ -161,6 +160,9 @@ fn items(value: &Value) -> &[Value] {
 
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../server/openapi.json")).unwrap_or_default());
+
+/// The methods that OpenAPI 3.1 can name.
+const NAMED: [&str; 8] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
 /// Headers of the transport, which no description repeats.
 const OF_HTTP: [&str; 7] = [

@@ -92,7 +92,7 @@ async fn merge(
 fn read_parts(file: File, parts: &mpsc::Sender<Vec<Item>>) -> Result<(), BadBackup> {
     let mut items = Items::open(BufReader::new(file))?;
     let mut part = Vec::with_capacity(PART);
-    while let Some(item) = items.next()? {
+    while let Some(item) = items.next_item()? {
         part.push(item);
         if part.len() == PART && parts.blocking_send(std::mem::take(&mut part)).is_err() {
             // The store has failed, which is told where it did.

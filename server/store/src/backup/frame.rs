@@ -87,10 +87,10 @@ pub(super) struct FrameReader<R> {
 impl<R: Read> FrameReader<R> {
     pub(super) fn begin(mut from: R) -> Result<Self, BadBackup> {
         let mut header = [0; HEADER.len()];
-        from.read_exact(&mut header).map_err(|error| match BadBackup::from_io(error) {
+        from.read_exact(&mut header).map_err(|error| {
+            let bad = BadBackup::from_io(error);
             // Of something so short it cannot be said that it was a backup once.
-            BadBackup::Truncated => BadBackup::NoBackup,
-            other => other,
+            if matches!(bad, BadBackup::Truncated) { BadBackup::NoBackup } else { bad }
         })?;
         if header != *HEADER {
             let ours = header.starts_with(NAME);

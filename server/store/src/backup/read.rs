@@ -46,7 +46,7 @@ impl Contents {
     /// [`BadBackup`], if it is not whole. Whether it is genuine is for the seal to say.
     pub fn read(from: impl Read) -> Result<Self, BadBackup> {
         let mut items = Items::open(from)?;
-        while items.next()?.is_some() {}
+        while items.next_item()?.is_some() {}
         items.contents.ok_or(BadBackup::Truncated)
     }
 }
@@ -90,7 +90,7 @@ impl<R: Read> Items<R> {
     ///
     /// # Errors
     /// [`BadBackup`], if it is not whole.
-    pub fn next(&mut self) -> Result<Option<Item>, BadBackup> {
+    pub fn next_item(&mut self) -> Result<Option<Item>, BadBackup> {
         while self.contents.is_none() {
             let at = self.frames.position();
             let (kind, payload) = self.frames.next()?;

@@ -22,13 +22,13 @@ pub(crate) enum Operation {
     /// Write down what is kept lazily, and let go of the disk.
     Close(Answer<()>),
     /// Tell what the journal has.
-    Endings(Answer<Vec<(SessionId, Ended)>>),
+    Endings(Answer<Ends>),
     /// Everybody out.
     EndEveryone(UnixTime, Answer<u64>),
     /// Remove a session that the memory has forgotten. Lazily: at worst it is there again after a restart, as ended.
     Erase(SessionId),
     /// Write ends of sessions that are not here into the journal.
-    NoteEnds(Vec<(SessionId, Ended)>, Answer<()>),
+    NoteEnds(Ends, Answer<()>),
     /// See whether writing works.
     Probe(Answer<()>),
     /// Write a session, and settle its entry.
@@ -36,6 +36,9 @@ pub(crate) enum Operation {
     /// Write down the use of these sessions, lazily.
     Save(Vec<SessionId>),
 }
+
+/// Sessions, and how they ended.
+pub(crate) type Ends = Vec<(SessionId, Ended)>;
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 

@@ -11,14 +11,11 @@ use std::{
     thread,
 };
 
-use holdfast_core::{
-    SessionId, UnixTime,
-    session::{Ended, Session},
-};
+use holdfast_core::{SessionId, UnixTime, session::Session};
 
 use super::{
     disk::{Changes, Disk, DiskError, guarded},
-    handle::{Answer, Log, Operation, closed},
+    handle::{Answer, Ends, Log, Operation, closed},
     journal::{Entry, Journal},
     value,
 };
@@ -45,9 +42,9 @@ struct Round {
     puts: Vec<(Arc<Session>, Answer<()>)>,
     ends: Vec<(UnixTime, Answer<u64>)>,
     lazy: Vec<Lazy>,
-    notes: Vec<(Vec<(SessionId, Ended)>, Answer<()>)>,
+    notes: Vec<(Ends, Answer<()>)>,
     probes: Vec<Answer<()>>,
-    questions: Vec<Answer<Vec<(SessionId, Ended)>>>,
+    questions: Vec<Answer<Ends>>,
     close: Option<Answer<()>>,
 }
 
@@ -225,7 +222,7 @@ impl Writer {
     }
 
     /// The ends of sessions that the journal has.
-    fn endings(&self) -> Result<Vec<(SessionId, Ended)>, Unavailable> {
+    fn endings(&self) -> Result<Ends, Unavailable> {
         let entries = self
             .journal
             .entries()
