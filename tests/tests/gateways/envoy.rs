@@ -43,7 +43,7 @@ async fn a_refused_request_gets_what_the_browser_is_to_see() -> Result<()> {
 
     let page = ask(&house, "GET", "/orders?x=1", NAVIGATION).await?;
     assert!(matches!(raw::status(&page)?, 302 | 303), "{page}");
-    assert_eq!(raw::header(&page, "location"), ["/login?return_to=%2Forders%3Fx%3D1"]);
+    assert_eq!(raw::header(&page, "location"), ["/login?return_to=/orders%3Fx%3D1"]);
 
     let link = ask(&house, "GET", "/orders?x=1", &format!("{NAVIGATION}cookie: {HINT}=1\r\n")).await?;
     assert_eq!(raw::status(&link)?, 307, "{link}");
@@ -79,7 +79,8 @@ async fn what_the_client_adds_has_no_say() -> Result<()> {
     let login = house.api.login("alice").await?;
     for alias in ["holdfast_user", "holdfast.user", "holdfast_scope"] {
         let answer = ask(&house, "GET", "/orders", &format!("{}{alias}: root\r\n", cookie(&login.cookie))).await?;
-        assert_eq!((raw::status(&answer)?, raw::header(&answer, "holdfast-user")), (403, vec![""]), "{alias}");
+        assert_eq!(raw::status(&answer)?, 403, "{alias}");
+        assert!(raw::header(&answer, "holdfast-user").iter().all(|user| user.is_empty()), "{alias}");
     }
     Ok(())
 }

@@ -210,7 +210,7 @@ impl Configuration {
         let mut command = proxy.command(folder.path());
         let group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))?;
         let started = Started { https, http, group, folder };
-        started.listens().await?;
+        started.listens(https).await?;
         Ok(started)
     }
 }
@@ -221,11 +221,12 @@ impl Started {
         std::fs::read_to_string(self.folder.path().join("proxy.log")).unwrap_or_default()
     }
 
-    async fn listens(&self) -> Result<()> {
+    /// Waits until it listens there, as it must.
+    pub(crate) async fn listens(&self, address: SocketAddr) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
             ensure!(!self.group.has_exited()?, "the proxy has ended:\n{}", self.log());
-            if TcpStream::connect(self.https).await.is_ok() {
+            if TcpStream::connect(address).await.is_ok() {
                 return Ok(());
             }
             sleep(POLL).await;

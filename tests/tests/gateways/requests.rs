@@ -83,7 +83,7 @@ async fn refusals_come_in_the_shape_that_clients_understand(proxy: Proxy) -> Res
     for call in gate.gets("/orders?x=1") {
         let answer = navigation(call, "none").send().await?;
         common(&answer);
-        assert_eq!(location(&answer)?, "/login?return_to=%2Forders%3Fx%3D1");
+        assert_eq!(location(&answer)?, "/login?return_to=/orders%3Fx%3D1");
     }
     for call in gate.gets("/orders?x=1") {
         let answer = navigation(call, "cross-site").header("cookie", &format!("{HINT}=1")).send().await?;
@@ -191,6 +191,7 @@ async fn an_outage_lets_nothing_through(proxy: Proxy) -> Result<()> {
 
 async fn plain_http_is_sent_to_https(proxy: Proxy) -> Result<()> {
     let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    gate.proxy.listens(gate.proxy.http).await?;
     let request = "GET /orders?x=1 HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
     let answer = raw::over_tcp(gate.proxy.http, request).await?;
     assert_eq!(raw::status(&answer)?, 308, "{answer}");

@@ -41,7 +41,7 @@ async fn a_refused_request_gets_what_the_browser_is_to_see() -> Result<()> {
     // In full: without preserveLocationHeader, Traefik makes a relative address one of Holdfast's.
     let page = ask(&house, "GET", "/orders?x=1", "", NAVIGATION).await?;
     assert!(matches!(raw::status(&page)?, 302 | 303), "{page}");
-    assert_eq!(raw::header(&page, "location"), [format!("{ORIGIN}/login?return_to=%2Forders%3Fx%3D1")]);
+    assert_eq!(raw::header(&page, "location"), [format!("{ORIGIN}/login?return_to=/orders%3Fx%3D1")]);
 
     let link = ask(&house, "GET", "/orders?x=1", &format!("Cookie: {HINT}=1\r\n"), NAVIGATION).await?;
     assert_eq!(raw::status(&link)?, 307, "{link}");
@@ -71,7 +71,8 @@ async fn what_the_client_adds_has_no_say() -> Result<()> {
     let login = house.api.login("alice").await?;
     for alias in ["Holdfast_user", "Holdfast.user", "Holdfast_Scope", "Holdfast.Gateway.Secret"] {
         let answer = ask(&house, "GET", "/orders", &cookie(&login.cookie), &format!("{alias}: root\r\n")).await?;
-        assert_eq!((raw::status(&answer)?, raw::header(&answer, "holdfast-user")), (403, vec![""]), "{alias}");
+        assert_eq!(raw::status(&answer)?, 403, "{alias}");
+        assert!(raw::header(&answer, "holdfast-user").iter().all(|user| user.is_empty()), "{alias}");
     }
     for doubled in ["X-Forwarded-Uri: /public/x\r\n", "X-Forwarded-Method: OPTIONS\r\n", "Holdfast-Gateway-Secret: x\r\n"] {
         let answer = ask(&house, "GET", "/orders", &cookie(&login.cookie), doubled).await?;

@@ -136,7 +136,7 @@ async fn lost_cookies(gate: &Gate) -> Result<bool> {
 /// To the proxy this is the open path; what the app makes of it, nobody knows.
 async fn open_in_disguise(gate: &Gate) -> Result<bool> {
     let before = gate.app.seen().len();
-    for path in ["/account/..%2flogin", "/account/%2e%2e/login", "/account/../login", "/%6cogin", "//login", "/LOGIN"] {
+    for path in ["/account/..%2flogin", "/account/%2e%2e/login", "/account/../login", "//login", "/LOGIN"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n");
         raw::over_tls(&gate.authority, gate.proxy.https, &request).await?;
     }
