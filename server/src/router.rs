@@ -62,8 +62,11 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
 
 /// For Envoy, over gRPC.
 pub(crate) fn grpc(house: Arc<Holdfast>) -> Router {
-    let routes = Router::new().route("/envoy.service.auth.v3.Authorization/Check", post(ext_authz::check));
-    finish(routes, house)
+    Router::new()
+        .route("/envoy.service.auth.v3.Authorization/Check", post(ext_authz::check))
+        .fallback(ext_authz::unimplemented)
+        .method_not_allowed_fallback(ext_authz::unimplemented)
+        .with_state(house)
 }
 
 /// What every table of routes ends with.

@@ -1,6 +1,5 @@
 //! Who is taken for a gateway, what it may say, and what is told of those that are not.
 
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;

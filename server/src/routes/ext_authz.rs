@@ -51,6 +51,12 @@ pub(crate) async fn check(
     grpc.unary(call, Request::from_parts(head, Body::from(question))).await.map(Body::new)
 }
 
+/// What is no call that is served, in the words of gRPC.
+pub(crate) async fn unimplemented() -> Response {
+    let detail = "this listener serves envoy.service.auth.v3.Authorization/Check";
+    tonic::Status::unimplemented(detail).into_http()
+}
+
 /// One call.
 struct Authorization {
     house: Arc<Holdfast>,

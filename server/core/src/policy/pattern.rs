@@ -28,10 +28,8 @@ impl PathPattern {
     pub fn matches<'p>(&self, path: &'p NormalPath) -> Option<&'p NormalPath> {
         let presented: Vec<&str> = path.segments().collect();
         let fits = match &self.shape {
-            Shape::Exact(segments) => presented.iter().eq(segments.iter()),
-            Shape::Prefix(segments) => {
-                presented.starts_with(&segments.iter().map(|segment| &**segment).collect::<Vec<_>>())
-            }
+            Shape::Exact(segments) => begins_with(&presented, segments) && presented.len() == segments.len(),
+            Shape::Prefix(segments) => begins_with(&presented, segments),
             Shape::Glob(parts) => fits_parts(parts, &presented),
         };
         fits.then_some(path)
@@ -113,6 +111,10 @@ impl Part {
             Self::Segment(literals) => fits_literals(literals, segment),
         }
     }
+}
+
+fn begins_with(presented: &[&str], segments: &[Box<str>]) -> bool {
+    presented.len() >= segments.len() && presented.iter().zip(segments).all(|(one, two)| **one == **two)
 }
 
 /// Matches segments against parts. Only the last `**` is ever taken back, so the work is at most the product of both
