@@ -103,14 +103,12 @@ impl Proxy {
                 ("https_port 443\n", format!("https_port {tls}\n")),
                 ("127.0.0.1:2019", admin.to_string()),
             ],
-            Self::Haproxy => vec![
-                ("bind :80\n", format!("bind {http}\n")),
-                ("bind :443 ", format!("bind {https} ")),
-            ],
-            Self::Nginx => vec![
-                ("listen 80;", format!("listen {http};")),
-                ("listen 443 ", format!("listen {https} ")),
-            ],
+            Self::Haproxy => {
+                vec![("bind :80\n", format!("bind {http}\n")), ("bind :443 ", format!("bind {https} "))]
+            }
+            Self::Nginx => {
+                vec![("listen 80;", format!("listen {http};")), ("listen 443 ", format!("listen {https} "))]
+            }
         }
     }
 
@@ -168,7 +166,8 @@ impl Proxy {
 impl Configuration {
     /// The recipe.
     pub(crate) fn published(proxy: Proxy) -> Result<Self> {
-        let read = |name: &&'static str| Ok((*name, std::fs::read_to_string(deploy(proxy.folder()).join(name))?));
+        let read =
+            |name: &&'static str| Ok((*name, std::fs::read_to_string(deploy(proxy.folder()).join(name))?));
         Ok(Self { proxy, files: proxy.files().iter().map(read).collect::<Result<_>>()? })
     }
 
@@ -254,7 +253,16 @@ const MAIN: &str = "main.conf";
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What `a2enmod` switches on for the recipe, and what Debian has on anyway.
 const APACHE_MODULES: &[&str] = &[
-    "mpm_event", "authz_core", "alias", "headers", "http2", "lua", "proxy", "proxy_http", "socache_shmcb", "ssl",
+    "mpm_event",
+    "authz_core",
+    "alias",
+    "headers",
+    "http2",
+    "lua",
+    "proxy",
+    "proxy_http",
+    "socache_shmcb",
+    "ssl",
 ];
 const NGINX_TEMPORARY: &[&str] = &["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 /// Generous: tests run in parallel on two cores.
