@@ -8,16 +8,14 @@ use axum::Router;
 use axum::extract::{Form, Query, Request, State};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::get;
-use holdfast_tests::http;
+use holdfast_tests::http::plain_client;
 use holdfast_tests::server::{COOKIE, TOKEN};
-use http_types::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-use ::http as http_types;
 
 /// A running app. It remembers every request that has reached it.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ impl App {
     /// Starts the app, which asks `internal` for its sessions.
     pub(crate) async fn start(internal: SocketAddr) -> Result<Self> {
         let seen = Arc::default();
-        let state = Arc::new(Inner { client: http::plain_client()?, internal, seen: Arc::clone(&seen) });
+        let state = Arc::new(Inner { client: plain_client()?, internal, seen: Arc::clone(&seen) });
         let router = Router::new()
             .route("/login", get(form).post(login))
             .route("/cookies", get(cookies))
@@ -130,7 +128,9 @@ struct Credentials {
 async fn form(State(app): State<Arc<Inner>>, Query(query): Query<Return>, request: Request) -> Html<String> {
     app.remember(&request);
     // The path comes from Holdfast by way of the browser; an app that redirects to it looks at it first.
-    let to = query.return_to.filter(|to| to.starts_with('/') && !to.starts_with("//") && !to.contains(['"', '&', '<']));
+    let to = query
+        .return_to
+        .filter(|to| to.starts_with('/') && !to.starts_with("//") && !to.contains(['"', '&', '<']));
     let to = to.as_deref().unwrap_or("/");
     Html(format!(
         "<!doctype html><html lang=en><link rel=icon href='data:,'><title>Log in</title><body data-page=login>\
@@ -140,11 +140,16 @@ async fn form(State(app): State<Arc<Inner>>, Query(query): Query<Return>, reques
 }
 
 /// What every app does: one call, and the headers copied as they are.
-async fn login(State(app): State<Arc<Inner>>, headers: HeaderMap, Form(credentials): Form<Credentials>) -> Response {
+async fn login(
+    State(app): State<Arc<Inner>>,
+    headers: HeaderMap,
+    Form(credentials): Form<Credentials>,
+) -> Response {
     match begin(&app, &headers, &credentials.user).await {
         Ok(response_headers) => {
             let location = ("Location".to_owned(), credentials.return_to);
-            (StatusCode::SEE_OTHER, AppendHeaders(response_headers.into_iter().chain([location]))).into_response()
+            (StatusCode::SEE_OTHER, AppendHeaders(response_headers.into_iter().chain([location])))
+                .into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }

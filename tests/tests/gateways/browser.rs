@@ -48,7 +48,7 @@ impl Visit {
 
     async fn a_page_leads_to_the_login_and_back(&mut self) -> Result<()> {
         let arrived = self.page.navigate(&at("/orders?x=1")).await?;
-        assert_eq!((arrived.url, arrived.status), (at("/login?return_to=%2Forders%3Fx%3D1"), 200));
+        assert_eq!((arrived.url, arrived.status), (at("/login?return_to=/orders%3Fx%3D1"), 200));
         self.page.submit("form").await?;
         let created =
             self.page.wait_dbsc(|event| matches!(event.detail, DbscDetail::Creation { .. })).await?;
@@ -129,7 +129,7 @@ impl Visit {
         }
         self.gate.house.audit().wait_for("session.ended", 1).await?;
         let arrived = self.page.navigate(&at("/orders")).await?;
-        assert_eq!(arrived.url, at("/login?return_to=%2Forders"));
+        assert_eq!(arrived.url, at("/login?return_to=/orders"));
         Ok(())
     }
 

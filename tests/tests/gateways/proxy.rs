@@ -103,14 +103,12 @@ impl Proxy {
                 ("https_port 443\n", format!("https_port {tls}\n")),
                 ("127.0.0.1:2019", admin.to_string()),
             ],
-            Self::Haproxy => vec![
-                ("bind :80\n", format!("bind {http}\n")),
-                ("bind :443 ", format!("bind {https} ")),
-            ],
-            Self::Nginx => vec![
-                ("listen 80;", format!("listen {http};")),
-                ("listen 443 ", format!("listen {https} ")),
-            ],
+            Self::Haproxy => {
+                vec![("bind :80\n", format!("bind {http}\n")), ("bind :443 ", format!("bind {https} "))]
+            }
+            Self::Nginx => {
+                vec![("listen 80;", format!("listen {http};")), ("listen 443 ", format!("listen {https} "))]
+            }
         }
     }
 
@@ -168,7 +166,8 @@ impl Proxy {
 impl Configuration {
     /// The recipe.
     pub(crate) fn published(proxy: Proxy) -> Result<Self> {
-        let read = |name: &&'static str| Ok((*name, std::fs::read_to_string(deploy(proxy.folder()).join(name))?));
+        let read =
+            |name: &&'static str| Ok((*name, std::fs::read_to_string(deploy(proxy.folder()).join(name))?));
         Ok(Self { proxy, files: proxy.files().iter().map(read).collect::<Result<_>>()? })
     }
 
@@ -210,7 +209,7 @@ impl Configuration {
         let mut command = proxy.command(folder.path());
         let group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))?;
         let started = Started { https, http, group, folder };
-        started.listens().await?;
+        started.listens(https).await?;
         Ok(started)
     }
 }
@@ -221,11 +220,12 @@ impl Started {
         std::fs::read_to_string(self.folder.path().join("proxy.log")).unwrap_or_default()
     }
 
-    async fn listens(&self) -> Result<()> {
+    /// Waits until it listens there, as it must.
+    pub(crate) async fn listens(&self, address: SocketAddr) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
             ensure!(!self.group.has_exited()?, "the proxy has ended:\n{}", self.log());
-            if TcpStream::connect(self.https).await.is_ok() {
+            if TcpStream::connect(address).await.is_ok() {
                 return Ok(());
             }
             sleep(POLL).await;
@@ -253,7 +253,16 @@ const MAIN: &str = "main.conf";
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What `a2enmod` switches on for the recipe, and what Debian has on anyway.
 const APACHE_MODULES: &[&str] = &[
-    "mpm_event", "authz_core", "alias", "headers", "http2", "lua", "proxy", "proxy_http", "socache_shmcb", "ssl",
+    "mpm_event",
+    "authz_core",
+    "alias",
+    "headers",
+    "http2",
+    "lua",
+    "proxy",
+    "proxy_http",
+    "socache_shmcb",
+    "ssl",
 ];
 const NGINX_TEMPORARY: &[&str] = &["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 /// Generous: tests run in parallel on two cores.

@@ -19,7 +19,10 @@ fn each_recipe_deals_with_every_identity_header() -> Result<()> {
         let (_, files) = RECIPES.iter().find(|(name, _)| *name == recipe).copied().unwrap_or_default();
         let text = text(recipe, files)?;
         for (name, alias) in IDENTITY.iter().flat_map(|name| aliases.iter().map(move |alias| (name, alias))) {
-            ensure!(text.contains(&format!("holdfast{alias}{name}")), "{recipe} forgets holdfast{alias}{name}");
+            ensure!(
+                text.contains(&format!("holdfast{alias}{name}")),
+                "{recipe} forgets holdfast{alias}{name}"
+            );
         }
     }
     Ok(())
@@ -29,7 +32,9 @@ fn each_recipe_deals_with_every_identity_header() -> Result<()> {
 fn each_recipe_hands_on_what_is_holdfasts() -> Result<()> {
     for (recipe, files) in RECIPES {
         let text = text(recipe, files)?;
-        for part in ["/_holdfast/", "oauth-authorization-server", "oauth-protected-resource", "31536000", "/login"] {
+        for part in
+            ["/_holdfast/", "oauth-authorization-server", "oauth-protected-resource", "31536000", "/login"]
+        {
             // Apache has the two documents in one expression.
             let part = if *recipe == "apache" { part.trim_start_matches("oauth-") } else { part };
             ensure!(text.contains(part), "{recipe} has no {part}");

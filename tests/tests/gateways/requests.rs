@@ -26,7 +26,8 @@ async fn the_app_learns_who_is_there(proxy: Proxy) -> Result<()> {
         let login = gate.login(user).await?;
         for call in gate.gets("/cookies?x=1&y=%2F") {
             let forged = call.header("holdfast-user", "root").header("Holdfast-Scope", "admin");
-            let forged = forged.header("holdfast-gateway-secret", "guess").header("x-forwarded-for", "198.51.100.9");
+            let forged =
+                forged.header("holdfast-gateway-secret", "guess").header("x-forwarded-for", "198.51.100.9");
             let answer = forged.cookie(&login.cookie).send().await?.expect(200)?;
             assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
             assert_eq!(answer.all("set-cookie").len(), 2, "the app's own cookies, each on its own line");
@@ -83,7 +84,7 @@ async fn refusals_come_in_the_shape_that_clients_understand(proxy: Proxy) -> Res
     for call in gate.gets("/orders?x=1") {
         let answer = navigation(call, "none").send().await?;
         common(&answer);
-        assert_eq!(location(&answer)?, "/login?return_to=%2Forders%3Fx%3D1");
+        assert_eq!(location(&answer)?, "/login?return_to=/orders%3Fx%3D1");
     }
     for call in gate.gets("/orders?x=1") {
         let answer = navigation(call, "cross-site").header("cookie", &format!("{HINT}=1")).send().await?;
@@ -124,7 +125,8 @@ async fn what_holdfast_owns_is_not_behind_the_check(proxy: Proxy) -> Result<()> 
     let post = |path| gate.request(Method::POST, path).header("content-length", "0");
 
     let proof = device.registration(&login.offer);
-    let registered = post("/_holdfast/dbsc/register").header("secure-session-response", &proof).send().await?;
+    let registered =
+        post("/_holdfast/dbsc/register").header("secure-session-response", &proof).send().await?;
     assert_eq!(registered.all("set-cookie").len(), 2);
     let mut bound = Bound::read(&login.id, device, &registered.expect(200)?)?;
 
@@ -182,7 +184,8 @@ async fn an_outage_lets_nothing_through(proxy: Proxy) -> Result<()> {
     }
     assert!(gate.app.seen().is_empty(), "{:?}", gate.app.seen());
     // Our outage is not the browser's guilt: it keeps its session over 5xx.
-    let refresh = gate.request(Method::POST, "/_holdfast/dbsc/refresh").header("sec-secure-session-id", &login.id);
+    let refresh =
+        gate.request(Method::POST, "/_holdfast/dbsc/refresh").header("sec-secure-session-id", &login.id);
     let answer = refresh.header("content-length", "0").send().await?;
     assert!((500..600).contains(&answer.status), "{}: {}", answer.status, answer.text);
     gate.get("/login").send().await?.expect(200)?;
@@ -191,6 +194,7 @@ async fn an_outage_lets_nothing_through(proxy: Proxy) -> Result<()> {
 
 async fn plain_http_is_sent_to_https(proxy: Proxy) -> Result<()> {
     let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    gate.proxy.listens(gate.proxy.http).await?;
     let request = "GET /orders?x=1 HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
     let answer = raw::over_tcp(gate.proxy.http, request).await?;
     assert_eq!(raw::status(&answer)?, 308, "{answer}");

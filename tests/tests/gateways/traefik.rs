@@ -19,8 +19,14 @@ async fn an_allowed_request_gets_an_identity() -> Result<()> {
         assert_eq!(raw::status(&answer)?, 200, "{answer}");
         assert_eq!(raw::header(&answer, "holdfast-user"), ["alice"]);
         assert_eq!(raw::header(&answer, "holdfast-session"), [login.id.as_str()]);
-        for name in ["holdfast-binding", "holdfast-assertion", "holdfast-client", "holdfast-scope", "holdfast-issuer"] {
-            assert_eq!(raw::header(&answer, name).len(), 1, "{name}: a missing one is what the client has sent");
+        for name in
+            ["holdfast-binding", "holdfast-assertion", "holdfast-client", "holdfast-scope", "holdfast-issuer"]
+        {
+            assert_eq!(
+                raw::header(&answer, name).len(),
+                1,
+                "{name}: a missing one is what the client has sent"
+            );
         }
         // Traefik brings no header of an allowed answer to the browser but cookies that are named.
         assert!(raw::header(&answer, "set-cookie").is_empty());
@@ -41,7 +47,7 @@ async fn a_refused_request_gets_what_the_browser_is_to_see() -> Result<()> {
     // In full: without preserveLocationHeader, Traefik makes a relative address one of Holdfast's.
     let page = ask(&house, "GET", "/orders?x=1", "", NAVIGATION).await?;
     assert!(matches!(raw::status(&page)?, 302 | 303), "{page}");
-    assert_eq!(raw::header(&page, "location"), [format!("{ORIGIN}/login?return_to=%2Forders%3Fx%3D1")]);
+    assert_eq!(raw::header(&page, "location"), [format!("{ORIGIN}/login?return_to=/orders%3Fx%3D1")]);
 
     let link = ask(&house, "GET", "/orders?x=1", &format!("Cookie: {HINT}=1\r\n"), NAVIGATION).await?;
     assert_eq!(raw::status(&link)?, 307, "{link}");
@@ -62,7 +68,8 @@ async fn a_refused_request_gets_what_the_browser_is_to_see() -> Result<()> {
 /// CVE-2026-35051 and its kin: what Traefik leaves of the client's own headers has no say.
 #[tokio::test]
 async fn what_the_client_adds_has_no_say() -> Result<()> {
-    let house = House::start("traefik", &[("ROUTES__1__PATH", "/public/"), ("ROUTES__1__PUBLIC", "true")]).await?;
+    let house =
+        House::start("traefik", &[("ROUTES__1__PATH", "/public/"), ("ROUTES__1__PUBLIC", "true")]).await?;
     let forged = "X-Forwarded-Prefix: /public\r\nX-Forwarded-Server: public\r\nX-Original-Url: /public/x\r\n\
                   X-Real-Ip: 198.51.100.9\r\nForwarded: for=198.51.100.9;host=other.example\r\n";
     assert_eq!(raw::status(&ask(&house, "GET", "/public/x", "", forged).await?)?, 200);
@@ -70,10 +77,16 @@ async fn what_the_client_adds_has_no_say() -> Result<()> {
 
     let login = house.api.login("alice").await?;
     for alias in ["Holdfast_user", "Holdfast.user", "Holdfast_Scope", "Holdfast.Gateway.Secret"] {
-        let answer = ask(&house, "GET", "/orders", &cookie(&login.cookie), &format!("{alias}: root\r\n")).await?;
-        assert_eq!((raw::status(&answer)?, raw::header(&answer, "holdfast-user")), (403, vec![""]), "{alias}");
+        let answer =
+            ask(&house, "GET", "/orders", &cookie(&login.cookie), &format!("{alias}: root\r\n")).await?;
+        assert_eq!(raw::status(&answer)?, 403, "{alias}");
+        assert!(raw::header(&answer, "holdfast-user").iter().all(|user| user.is_empty()), "{alias}");
     }
-    for doubled in ["X-Forwarded-Uri: /public/x\r\n", "X-Forwarded-Method: OPTIONS\r\n", "Holdfast-Gateway-Secret: x\r\n"] {
+    for doubled in [
+        "X-Forwarded-Uri: /public/x\r\n",
+        "X-Forwarded-Method: OPTIONS\r\n",
+        "Holdfast-Gateway-Secret: x\r\n",
+    ] {
         let answer = ask(&house, "GET", "/orders", &cookie(&login.cookie), doubled).await?;
         assert_eq!(raw::status(&answer)?, 403, "{doubled}");
     }

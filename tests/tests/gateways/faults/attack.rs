@@ -69,15 +69,21 @@ impl Attack {
         match self {
             Self::Dot => imitated(gate, "Holdfast.User").await,
             Self::ForgedClient => forged_client(gate).await,
-            Self::ForgedMethod => reaches(gate, gate.get("/orders").header("x-forwarded-method", "OPTIONS")).await,
-            Self::ForgedPrefix => reaches(gate, gate.get("/orders").header("x-forwarded-prefix", "/public")).await,
+            Self::ForgedMethod => {
+                reaches(gate, gate.get("/orders").header("x-forwarded-method", "OPTIONS")).await
+            }
+            Self::ForgedPrefix => {
+                reaches(gate, gate.get("/orders").header("x-forwarded-prefix", "/public")).await
+            }
             Self::ForgedUri => {
                 let call = gate.get("/orders").header("x-forwarded-uri", "/public/x");
                 let call = call.header("x-original-uri", "/public/x").header("x-rewrite-url", "/public/x");
                 reaches(gate, call).await
             }
             Self::Fragment => fragment(gate).await,
-            Self::HealthCheck => reaches(gate, gate.get("/orders").header("user-agent", "kube-probe/1.30")).await,
+            Self::HealthCheck => {
+                reaches(gate, gate.get("/orders").header("user-agent", "kube-probe/1.30")).await
+            }
             Self::LostCookies => lost_cookies(gate).await,
             Self::OpenInDisguise => open_in_disguise(gate).await,
             Self::Outage => {
@@ -130,13 +136,15 @@ async fn lost_cookies(gate: &Gate) -> Result<bool> {
     let alice = gate.login("alice").await?;
     let answer = gate.get("/cookies").cookie(&alice.cookie).send().await?.expect(200)?;
     let cookies = answer.all("set-cookie");
-    Ok(!["basket=1", "theme=dark"].iter().all(|wanted| cookies.iter().any(|cookie| cookie.starts_with(wanted))))
+    Ok(!["basket=1", "theme=dark"]
+        .iter()
+        .all(|wanted| cookies.iter().any(|cookie| cookie.starts_with(wanted))))
 }
 
 /// To the proxy this is the open path; what the app makes of it, nobody knows.
 async fn open_in_disguise(gate: &Gate) -> Result<bool> {
     let before = gate.app.seen().len();
-    for path in ["/account/..%2flogin", "/account/%2e%2e/login", "/account/../login", "/%6cogin", "//login", "/LOGIN"] {
+    for path in ["/account/..%2flogin", "/account/%2e%2e/login", "/account/../login", "//login", "/LOGIN"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n");
         raw::over_tls(&gate.authority, gate.proxy.https, &request).await?;
     }
@@ -151,7 +159,8 @@ async fn page_before_refresh(gate: &Gate) -> Result<bool> {
 }
 
 async fn redirect_is_error(gate: &Gate) -> Result<bool> {
-    let call = gate.get("/orders").header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+    let call =
+        gate.get("/orders").header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
     let call = call.header("sec-fetch-dest", "document").header("cookie", &format!("{HINT}=1"));
     Ok(call.send().await?.status >= 500)
 }

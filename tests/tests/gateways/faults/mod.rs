@@ -78,12 +78,15 @@ async fn succeeds(attack: Attack, configuration: Configuration) -> Result<()> {
 #[tokio::test]
 async fn nginx_cannot_pass_two_cookies_of_a_check() -> Result<()> {
     let Some(mut gate) = Gate::published(Proxy::Nginx).await? else { return Ok(()) };
-    let stub = Stub::start(401, &[
-        ("Holdfast-Decision", "reprove"),
-        ("Holdfast-Redirect", "/orders"),
-        ("Set-Cookie", "__Host-a=; Max-Age=0; Path=/; Secure"),
-        ("Set-Cookie", "__Host-b=; Max-Age=0; Path=/; Secure"),
-    ])
+    let stub = Stub::start(
+        401,
+        &[
+            ("Holdfast-Decision", "reprove"),
+            ("Holdfast-Redirect", "/orders"),
+            ("Set-Cookie", "__Host-a=; Max-Age=0; Path=/; Secure"),
+            ("Set-Cookie", "__Host-b=; Max-Age=0; Path=/; Secure"),
+        ],
+    )
     .await?;
     gate.ask_instead(&Configuration::published(Proxy::Nginx)?, stub.address).await?;
     let answer = gate.get("/orders").send().await?.expect(307)?;

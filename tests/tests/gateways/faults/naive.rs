@@ -4,12 +4,20 @@ use crate::proxy::{Configuration, Proxy};
 
 /// The check believes what the client says of its method.
 pub(super) fn forwarded_method() -> Configuration {
-    nginx("", &[PROTECTED, HOLDFAST], &check("/verify/traefik", FORWARDED_HOST, "proxy_set_header X-Forwarded-Uri $request_uri;"))
+    nginx(
+        "",
+        &[PROTECTED, HOLDFAST],
+        &check("/verify/traefik", FORWARDED_HOST, "proxy_set_header X-Forwarded-Uri $request_uri;"),
+    )
 }
 
 /// The check believes what the client says of its address.
 pub(super) fn forwarded_uri() -> Configuration {
-    nginx("", &[PROTECTED, HOLDFAST], &check("/verify/traefik", FORWARDED_HOST, "proxy_set_header X-Forwarded-Method $request_method;"))
+    nginx(
+        "",
+        &[PROTECTED, HOLDFAST],
+        &check("/verify/traefik", FORWARDED_HOST, "proxy_set_header X-Forwarded-Method $request_method;"),
+    )
 }
 
 /// A prefix that another proxy has stripped is put back.
@@ -20,7 +28,11 @@ pub(super) fn forwarded_prefix() -> Configuration {
 
 /// What the client says of its own address is passed on.
 pub(super) fn forwarded_client() -> Configuration {
-    nginx("", &[PROTECTED, HOLDFAST], &check("/verify/nginx", METHOD, URL).replace("$remote_addr", "$http_x_forwarded_for"))
+    nginx(
+        "",
+        &[PROTECTED, HOLDFAST],
+        &check("/verify/nginx", METHOD, URL).replace("$remote_addr", "$http_x_forwarded_for"),
+    )
 }
 
 /// The probes of the cluster need no session.
@@ -44,7 +56,8 @@ pub(super) fn open_as_written() -> Configuration {
 /// An app that wants all of its headers.
 pub(super) fn all_names() -> Configuration {
     let names = "underscores_in_headers on; ignore_invalid_headers off;";
-    let login = "location = /login { proxy_pass http://127.0.0.1:8000/login; proxy_set_header Holdfast-User \"\"; }";
+    let login =
+        "location = /login { proxy_pass http://127.0.0.1:8000/login; proxy_set_header Holdfast-User \"\"; }";
     nginx(names, &[PROTECTED, login, HOLDFAST], &check("/verify/nginx", METHOD, URL))
 }
 
@@ -62,7 +75,8 @@ pub(super) fn first_cookie() -> Configuration {
 
 /// The endpoint of another proxy.
 pub(super) fn other_endpoint() -> Configuration {
-    let told = "proxy_set_header X-Forwarded-Method $request_method; proxy_set_header X-Forwarded-Uri $request_uri;";
+    let told =
+        "proxy_set_header X-Forwarded-Method $request_method; proxy_set_header X-Forwarded-Uri $request_uri;";
     nginx("", &[PROTECTED, HOLDFAST], &check("/verify/traefik", FORWARDED_HOST, told))
 }
 
@@ -103,7 +117,8 @@ fn check(endpoint: &str, one: &str, two: &str) -> String {
     )
 }
 
-const PROTECTED: &str = "location / { OPEN auth_request /check; auth_request_set $user $upstream_http_holdfast_user;
+const PROTECTED: &str =
+    "location / { OPEN auth_request /check; auth_request_set $user $upstream_http_holdfast_user;
     proxy_pass http://127.0.0.1:8000; proxy_set_header Holdfast-User $user; }";
 const APP: &str = "location @app { proxy_pass http://127.0.0.1:8000; }";
 const HOLDFAST: &str = "location /_holdfast/ { proxy_pass http://127.0.0.1:8443; }";
