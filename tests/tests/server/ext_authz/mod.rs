@@ -2,11 +2,11 @@
 
 mod envoy;
 
-use anyhow::{Context as _, Result, ensure};
 use self::envoy::{
     Address, CheckRequest, CheckResponse, HeaderMap, HeaderValue, Peer, Pipe, altered, ask, question,
     value_of,
 };
+use anyhow::{Context as _, Result, ensure};
 use holdfast_tests::server::{COOKIE, GATEWAY_SECRET, IDENTITY, ORIGIN, Proof, Server, Settings};
 use serde_json::json;
 
