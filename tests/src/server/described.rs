@@ -116,8 +116,8 @@ fn fits(schema: &Value, value: &Value) -> Result<()> {
             "items" if schema.contains_key("prefixItems") => {}
             "items" => items(value).iter().try_for_each(|item| fits(says, item))?,
             "prefixItems" => {
-                let pairs = items(says).iter().zip(items(value));
-                pairs.map(|(schema, item)| fits(schema, item)).collect::<Result<()>>()?;
+                let mut pairs = items(says).iter().zip(items(value));
+                pairs.try_for_each(|(schema, item)| fits(schema, item))?;
             }
             "minItems" | "maxItems" => {
                 let (length, limit) = (u64::try_from(items(value).len())?, says.as_u64().unwrap_or_default());
