@@ -1,6 +1,8 @@
 //! Holdfast behind a proxy, with the recipe's own `holdfast.toml` and a clock that the test moves.
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -24,7 +26,9 @@ impl House {
     /// laid over it by variables, and then `more`.
     pub(crate) async fn start(recipe: &str, more: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("gateway.secret"), GATEWAY_SECRET)?;
+        let secret = folder.path().join("gateway.secret");
+        std::fs::write(&secret, GATEWAY_SECRET)?;
+        std::fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
         let text = std::fs::read_to_string(deploy(recipe).join("holdfast.toml"))?;
         let place = |name: &str| folder.path().join(name).display().to_string();
         let mut variables = vec![

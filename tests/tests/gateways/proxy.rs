@@ -193,6 +193,10 @@ impl Configuration {
 
         let mut changes = proxy.ports(http, https, admin);
         changes.push((proxy.home(), format!("{}/", folder.path().display())));
+        if !rustix::process::geteuid().is_root() {
+            // Who is not root cannot become somebody else.
+            changes.push(("    user haproxy\n    group haproxy\n", String::new()));
+        }
         changes.push(("127.0.0.1:8000", places.app.to_string()));
         changes.push(("127.0.0.1:8443", places.public.to_string()));
         changes.push(("127.0.0.1:8444", places.internal.to_string()));
