@@ -44,6 +44,9 @@ impl Answer {
         for (name, says) in listener.common_headers() {
             self.headers.entry(*name).or_insert_with(|| header_of(says, true));
         }
+        if listener == Listener::Internal {
+            self.headers.insert("traceparent".to_owned(), header_of(TRACE, false));
+        }
         let mut described = json!({ "description": self.says, "headers": self.headers });
         let content = if self.codes.is_empty() {
             self.content
@@ -79,3 +82,5 @@ pub(super) fn hold_for_both(path: &mut Value, method: &str) {
 pub(super) fn header_of(says: &str, required: bool) -> Value {
     json!({ "description": says, "required": required, "schema": { "type": "string" } })
 }
+
+const TRACE: &str = "Our part of the request's trace (W3C Trace Context), if it has one.";

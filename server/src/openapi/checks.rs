@@ -122,6 +122,13 @@ fn redirecting(operation: Operation) -> Operation {
     let operation = reasons
         .into_iter()
         .fold(operation, |operation, reason| operation.refusal(StatusCode::TEMPORARY_REDIRECT, reason, says));
+    let says = "A person has to go to the app's login_url or step_up_url, and comes back from there.";
+    let pages = [StatusCode::FOUND, StatusCode::SEE_OTHER];
+    let operation = pages.into_iter().fold(operation, |operation, status| {
+        let reasons = Reason::ALL.iter().filter(|reason| may_lead_to_a_page(**reason));
+        let refuse = |operation: Operation, reason: &Reason| operation.refusal(status, *reason, says);
+        told(reasons.fold(operation, refuse), status).with_header(status, "Location", "The page.")
+    });
     told(operation, StatusCode::TEMPORARY_REDIRECT)
         .with_header(StatusCode::TEMPORARY_REDIRECT, "Location", "A path on the app's origin.")
         .with_optional_header(
@@ -129,6 +136,19 @@ fn redirecting(operation: Operation) -> Operation {
             "Set-Cookie",
             "Expires the session cookie, so that the browser proves its key. Pass it on.",
         )
+}
+
+/// What an access token is refused for leads to no page, nor does what no login mends.
+fn may_lead_to_a_page(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Ok
+            | Reason::InsufficientScope
+            | Reason::InvalidDpopProof
+            | Reason::InvalidToken
+            | Reason::PolicyDenied
+            | Reason::UseDpopNonce
+    )
 }
 
 /// What a refusal has, so that the gateway can say why and passes on nothing that the client wrote.

@@ -47,7 +47,7 @@ pub(super) fn schemas() -> Value {
                 "decision": refer("Decision"),
                 "reason": refer("Reason"),
                 "status": {
-                    "type": "integer", "enum": [200, 307, 401, 403],
+                    "type": "integer", "enum": [200, 302, 303, 307, 401, 403],
                     "description": "What to send to the client when the decision is not allow.",
                 },
                 "session": {
