@@ -1,6 +1,6 @@
 //! D-REG-03 and D-REF-05: the server names the algorithms.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hkdf::hmac::{Hmac, KeyInit, Mac};
 use holdfast_core::{Rule, jose::Algorithm};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use sha2::Sha256;

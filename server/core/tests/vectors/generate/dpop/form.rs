@@ -1,6 +1,6 @@
 //! P-01 to P-05: the field and what stands around the claims.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hkdf::hmac::{Hmac, KeyInit, Mac};
 use holdfast_core::Rule;
 use sha2::Sha256;
 
