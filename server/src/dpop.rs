@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue};
 use crate::{context::Context, error::Trouble, house::Holdfast, respond::header_value};
 
 /// Where proofs are.
-pub(crate) const PROOF: &str = "dpop";
+pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// Where nonces are given.
 pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

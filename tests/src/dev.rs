@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::browser::Profile;
+use crate::server::PATIENT;
 use crate::{Authority, ProcessGroup, Program, Signal, free_port, http, run_to_end};
 
 /// A running `holdfast dev`. Its folder is deleted when it is dropped, and its process ended.
@@ -58,6 +59,7 @@ impl DevServer {
             self.command()?
                 .env("HOLDFAST__PUBLIC__LISTEN", self.public.to_string())
                 .env("HOLDFAST__INTERNAL__LISTEN", self.internal.to_string())
+                .env(PATIENT.0, PATIENT.1)
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)
                 .stderr(log),

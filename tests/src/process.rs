@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use tokio::time::{Instant, sleep};
 
+use crate::server::PATIENT;
 use crate::{ProcessGroup, Program, Signal, http};
 
 /// A running `holdfast serve`. What it prints goes to `holdfast.log` in its directory; dropping it kills it.
@@ -41,6 +42,7 @@ impl HoldfastProcess {
         let group = ProcessGroup::start(
             command
                 .args(["serve", "--config", "holdfast.toml"])
+                .env(PATIENT.0, PATIENT.1)
                 .current_dir(directory)
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)

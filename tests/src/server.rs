@@ -26,6 +26,7 @@ pub use audit::AuditFile;
 pub use device::{Device, base64url, tampered, thumbprint_of};
 pub use gateways::IDENTITY;
 pub use grant::{Granted, Proof, S256, TOKEN_URL, VERIFIER};
+pub(crate) use settings::PATIENT;
 pub use settings::{
     APP, CLIENT, CLIENT_SECRET, CONFIDENTIAL_CLIENT, COOKIE, GATEWAY_SECRET, HINT, OPERATOR_TOKEN, ORIGIN,
     OTHER_ORIGIN, OTHER_TOKEN, REDIRECT_URI, Settings, TOKEN,

@@ -16,7 +16,7 @@ struct Vector {
 
 #[test]
 fn values_are_read_as_the_vectors_say() {
-    let text = include_str!("../../../tests/vectors/trace/traceparent.json");
+    let text = include_str!("../../../tests/vectors/traceparent.json");
     let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
     let (mut taken, mut ignored) = (0, 0);
     for vector in vectors {

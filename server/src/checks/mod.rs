@@ -13,7 +13,7 @@ use holdfast_core::{
     policy::{Access, Ambiguous, Demands, Route},
 };
 use holdfast_store::{Backend, Found};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
     assertion::Subject,
@@ -58,7 +58,7 @@ impl<'a> Question<'a> {
         app: &'a App,
         method: &'a str,
         target: Option<&'a str>,
-        values: impl Fn(&'static str) -> V,
+        values: impl Fn(HeaderName) -> V,
     ) -> Self {
         let route = target.map_or(Ok(None), |target| app.routes.find(method, target));
         let demands = route.ok().flatten().map(|route| route.demands().into_owned()).unwrap_or_default();
@@ -68,13 +68,13 @@ impl<'a> Question<'a> {
             target,
             route,
             demands,
-            credential: cookies::credential(values("cookie"), &house.cookie_name),
-            authorization: Authorization::read(values("authorization")),
+            credential: cookies::credential(values(header::COOKIE), &house.cookie_name),
+            authorization: Authorization::read(values(header::AUTHORIZATION)),
             proofs: values(dpop::PROOF).collect(),
-            hint: cookies::has(values("cookie"), &house.hint_name),
+            hint: cookies::has(values(header::COOKIE), &house.hint_name),
             fetch: FetchMetadata::read(|name| only(values(name))),
             client_ip: None,
-            user_agent: values("user-agent").next(),
+            user_agent: values(header::USER_AGENT).next(),
         }
     }
 

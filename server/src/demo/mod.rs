@@ -11,7 +11,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use parking_lot::Mutex;
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     extract::{
         authorization::Authorization,
         cookies::{self, Credential},
+        dbsc::SKIPPED,
     },
     house::{App, Holdfast},
     router,
@@ -71,16 +72,16 @@ impl Demo {
             client_ip: Some(context.client_ip),
             ..Question::read(&self.house, &self.app, method, Some(target), values)
         };
-        self.house.count_skipped(texts(headers, "secure-session-skipped"));
+        self.house.count_skipped(texts(headers, SKIPPED));
         check(&self.house, &question, context).await
     }
 
     /// The session cookie of a request.
     fn credential<'a>(&self, headers: &'a HeaderMap) -> Credential<'a> {
-        cookies::credential(texts(headers, header::COOKIE.as_str()), &self.house.cookie_name)
+        cookies::credential(texts(headers, header::COOKIE), &self.house.cookie_name)
     }
 }
 
-fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default())
 }

@@ -68,7 +68,7 @@ pub(super) async fn login(
         })),
         client: Some(Box::new(Client {
             ip: Some(context.client_ip),
-            user_agent: texts(&headers, "user-agent")
+            user_agent: texts(&headers, header::USER_AGENT)
                 .next()
                 .map(|agent| Arc::from(agent.get(..512).unwrap_or(agent))),
         })),

@@ -48,11 +48,8 @@ pub(crate) async fn answer(response: Response, asked: &HeaderMap) -> CheckRespon
 /// What the app must not see: the secret, and whatever a client has sent under a name like those of ours.
 fn names_to_remove(asked: &HeaderMap) -> Vec<String> {
     let ours = asked.keys().filter(|name| name.as_str().starts_with("holdfast-") && !IDENTITY.contains(name));
-    let secret = std::iter::once(SECRET_HEADER);
-    secret
-        .chain(ours.map(HeaderName::as_str).filter(|name| *name != SECRET_HEADER))
-        .map(str::to_owned)
-        .collect()
+    let others = ours.filter(|name| **name != SECRET_HEADER);
+    std::iter::once(&SECRET_HEADER).chain(others).map(|name| name.as_str().to_owned()).collect()
 }
 
 /// A header field of the answer. A check has at most one of each name.

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use holdfast_core::{
     Origin, Rejection, Rule,
-    dbsc::headers::{RESPONSE, SESSION_ID, read_raw_or_quoted},
+    dbsc::headers::{self, RESPONSE, SESSION_ID, read_raw_or_quoted},
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::fetch::FetchMetadata;
+
+/// Why a browser did not refresh, in a request that it sent all the same.
+pub(crate) const SKIPPED: HeaderName = HeaderName::from_static(headers::SKIPPED);
 
 /// The proof, if one was sent.
 ///

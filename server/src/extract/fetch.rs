@@ -1,7 +1,7 @@
 //! What browsers say about where a request comes from (Fetch Metadata, RFC 6454 §7).
 
 use holdfast_core::Origin;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 
 /// The one value of a field. A field that is repeated, or no text, is none of the values that allow anything.
 pub(crate) fn only<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -31,14 +31,14 @@ impl<'a> FetchMetadata<'a> {
     }
 
     /// Reads the fields through `field`, which finds a header by its lower-case name.
-    pub(crate) fn read(field: impl Fn(&'static str) -> Option<&'a str>) -> Self {
+    pub(crate) fn read(field: impl Fn(HeaderName) -> Option<&'a str>) -> Self {
         Self {
-            site: field("sec-fetch-site"),
-            mode: field("sec-fetch-mode"),
-            dest: field("sec-fetch-dest"),
-            origin: field("origin"),
-            accept: field("accept"),
-            requested_with: field("x-requested-with"),
+            site: field(SEC_FETCH_SITE),
+            mode: field(SEC_FETCH_MODE),
+            dest: field(SEC_FETCH_DEST),
+            origin: field(header::ORIGIN),
+            accept: field(header::ACCEPT),
+            requested_with: field(X_REQUESTED_WITH),
         }
     }
 
@@ -86,6 +86,11 @@ fn accepts_html(accept: &str) -> bool {
         kind.trim().eq_ignore_ascii_case("text/html") && !is_refused
     })
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 #[cfg(test)]
 mod tests {

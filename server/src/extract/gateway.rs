@@ -9,7 +9,7 @@ pub(crate) use refusal::{REASON_HEADER, Refusal};
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, Uri, header, request::Parts};
 
 use crate::{
     context::{Context, Peer},
@@ -18,10 +18,10 @@ use crate::{
     respond::Problem,
     telemetry::RefusalCode,
 };
-use fields::{address, method, only, refuse_aliases, refuse_too_much, refuse_two_hosts};
+use fields::{address, method, method_of, only, refuse_aliases, refuse_too_much, refuse_two_hosts};
 
 /// The header in which gateways send their secret.
-pub(crate) const SECRET_HEADER: &str = "holdfast-gateway-secret";
+pub(crate) const SECRET_HEADER: HeaderName = HeaderName::from_static("holdfast-gateway-secret");
 
 /// A peer whose address and secret are those of a gateway of ours.
 pub(crate) struct Gateway {
@@ -73,17 +73,17 @@ impl Gateway {
 
     /// nginx `auth_request`: `X-Original-Method` and `X-Original-URL`, set with `proxy_set_header`.
     pub(crate) fn nginx<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Refusal> {
-        let method = method(only(headers, "x-original-method")?, "x-original-method")?;
-        let address = Cow::Borrowed(only(headers, "x-original-url")?);
+        let method = method_of(headers, X_ORIGINAL_METHOD)?;
+        let address = Cow::Borrowed(only(headers, X_ORIGINAL_URL)?);
         Ok(GatewayRequest { method, address, client_ip: self.client_ip(headers)? })
     }
 
     /// Traefik, Caddy and HAProxy: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`.
     pub(crate) fn forwarded<'a>(&self, headers: &'a HeaderMap) -> Result<GatewayRequest<'a>, Refusal> {
-        let method = method(only(headers, "x-forwarded-method")?, "x-forwarded-method")?;
-        let scheme = only(headers, "x-forwarded-proto")?;
-        let host = only(headers, "x-forwarded-host")?;
-        let target = only(headers, "x-forwarded-uri")?;
+        let method = method_of(headers, X_FORWARDED_METHOD)?;
+        let scheme = only(headers, X_FORWARDED_PROTO)?;
+        let host = only(headers, X_FORWARDED_HOST)?;
+        let target = only(headers, X_FORWARDED_URI)?;
         let address = Cow::Owned(address(scheme, host, target)?);
         Ok(GatewayRequest { method, address, client_ip: self.client_ip(headers)? })
     }
@@ -101,8 +101,8 @@ impl Gateway {
         let target = target.strip_prefix(prefix).unwrap_or(target);
         let authority = uri.authority().map(http::uri::Authority::as_str);
         let host = match authority {
-            Some(authority) if !headers.contains_key("host") => authority,
-            _ => only(headers, "host")?,
+            Some(authority) if !headers.contains_key(header::HOST) => authority,
+            _ => only(headers, header::HOST)?,
         };
         refuse_two_hosts(authority.into_iter().chain([host]))?;
         let address = Cow::Owned(address("https", host, target)?);
@@ -119,7 +119,7 @@ impl Gateway {
         let host = asked.hosts.first().map_or("", String::as_str);
         let address = Cow::Owned(address("https", host, &asked.target)?);
         let values =
-            asked.headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
+            asked.headers.get_all(X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
         let client_ip = match (&self.house.gateways, asked.source) {
             (Some(gateways), Some(source)) if gateways.trusts(source) => {
                 client_ip(gateways, Some(source), values)?
@@ -134,7 +134,7 @@ impl Gateway {
     fn client_ip(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, Refusal> {
         let peer = self.peer.address();
         let Some(gateways) = &self.house.gateways else { return Ok(peer) };
-        let values = headers.get_all("x-forwarded-for");
+        let values = headers.get_all(X_FORWARDED_FOR);
         client_ip(gateways, peer, values.iter().map(|value| value.to_str().unwrap_or_default()))
     }
 }
@@ -168,9 +168,17 @@ pub(crate) fn public_client_ip(house: &Holdfast, peer: IpAddr, headers: &HeaderM
     let Some(gateways) = house.gateways.as_ref().filter(|gateways| gateways.trusts(peer)) else {
         return peer;
     };
-    let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
+    let values = headers.get_all(X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
     client_ip(gateways, Some(peer), values).ok().flatten().unwrap_or(peer)
 }
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Which trace a request is part of.
 
 use holdfast_core::trace::TraceParent;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::{
     context::{RequestIds, Trace},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The name of the field in requests, and in the answers of checks.
-pub(crate) const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace that the caller says it is part of; or a new one, if it is one of those to record.
 ///

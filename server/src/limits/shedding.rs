@@ -14,13 +14,14 @@ pub(super) struct Shedding {
     share: f64,
     /// Since when work has waited longer than `target`, without a pause.
     late_for: Duration,
-    /// How many requests came in that time.
+    /// How many beats that were, and how many requests came in that time.
+    late_beats: u32,
     came: u64,
 }
 
 impl Shedding {
     pub(super) const fn new(target: Duration) -> Self {
-        Self { target, share: 0.0, late_for: Duration::ZERO, came: 0 }
+        Self { target, share: 0.0, late_for: Duration::ZERO, late_beats: 0, came: 0 }
     }
 
     pub(super) const fn set_target(&mut self, target: Duration) {
@@ -30,19 +31,22 @@ impl Shedding {
     /// The share to turn away from now on. Since the last beat, `elapsed` has passed and `came` requests were made; this
     /// beat has waited for `delay`.
     pub(super) fn beat(&mut self, delay: Duration, elapsed: Duration, came: u64) -> f64 {
-        let seconds = elapsed.as_secs_f64().min(1.0);
+        // A machine that stood still for a while says nothing of the load: each beat moves the share by a step.
+        let seconds = elapsed.min(STEP).as_secs_f64();
         if delay > self.target {
             self.late_for = self.late_for.saturating_add(elapsed);
+            self.late_beats = self.late_beats.saturating_add(1);
             self.came = self.came.saturating_add(came);
+            let stays = self.late_for >= BURST && self.late_beats >= BEATS && self.came >= FEWEST;
             // Once it has begun, the next excess is no burst either.
-            if self.share > 0.0 || (self.late_for >= BURST && self.came >= FEWEST) {
+            if self.share > 0.0 || stays {
                 // How many times too long it is; a wait of twice the target turns away all that there is in a quarter of a
                 // second.
                 let excess = (delay.as_secs_f64() / self.target.as_secs_f64() - 1.0).min(3.0);
                 self.share = (self.share + RISE * excess.max(0.25) * seconds).min(MOST);
             }
         } else {
-            (self.late_for, self.came) = (Duration::ZERO, 0);
+            (self.late_for, self.late_beats, self.came) = (Duration::ZERO, 0, 0);
             // Slower than it rose: what was too much a moment ago is still coming.
             self.share -= self.share * FALL * seconds;
             if self.share < LEAST {
@@ -55,6 +59,12 @@ impl Shedding {
 
 /// A wait that is over sooner than this is no overload.
 const BURST: Duration = Duration::from_millis(100);
+
+/// So many beats in a row must be late. One alone may be the host's, which has stopped the machine.
+const BEATS: u32 = 3;
+
+/// The longest time that one beat stands for.
+const STEP: Duration = Duration::from_millis(50);
 
 /// Whoever has so little to do in that time is kept waiting by others on the machine, and turning requests away would not
 /// help.
@@ -87,7 +97,19 @@ mod tests {
             assert_eq!(beats(&mut shedding, 1, 4 * TARGET, 1000), 0.0);
             assert_eq!(beats(&mut shedding, 1, Duration::ZERO, 1000), 0.0, "it begins anew after each pause");
         }
-        assert!(beats(&mut shedding, 2, 4 * TARGET, 1000) > 0.0);
+        assert!(beats(&mut shedding, 3, 4 * TARGET, 1000) > 0.0);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_turns_nobody_away() {
+        let mut shedding = Shedding::new(TARGET);
+        for stall in [Duration::from_millis(200), Duration::from_secs(5)] {
+            assert_eq!(beats(&mut shedding, 2, stall, 100_000), 0.0, "{stall:?}");
+            assert_eq!(beats(&mut shedding, 1, Duration::ZERO, 100_000), 0.0);
+        }
+        let begun = beats(&mut shedding, 3, 2 * TARGET, 1000);
+        let stalled = beats(&mut shedding, 1, Duration::from_secs(5), 1000);
+        assert!(begun > 0.0 && stalled - begun <= 0.61, "{begun}, then {stalled}");
     }
 
     #[test]

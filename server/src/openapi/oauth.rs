@@ -43,7 +43,7 @@ pub(crate) fn token() -> Operation {
         ],
     );
     let refused = refused.optional_header("DPoP-Nonce", "With use_dpop_nonce: for the next proof.");
-    Operation::new(TAG, "token", "A code or a refresh token becomes an access token")
+    with_cors_in_trouble(Operation::new(TAG, "token", "A code or a refresh token becomes an access token")
         .says(
             "Each parameter at most once, 16 KiB in all. The proof has htm POST, htu the address of this endpoint, and no \
              ath. It is judged before anything of the grant is touched.",
@@ -56,7 +56,7 @@ pub(crate) fn token() -> Operation {
         .answer(StatusCode::OK, cors(tokens))
         .answer(StatusCode::BAD_REQUEST, cors(refused))
         .answer(StatusCode::UNAUTHORIZED, cors(unknown_client("It is not known, or its secret is another one.")))
-        .trouble()
+        .trouble())
 }
 
 pub(crate) fn revoke() -> Operation {
@@ -64,7 +64,7 @@ pub(crate) fn revoke() -> Operation {
         "token is missing, the form is none, or a client without a secret gives back an access token.",
         &[OAuthError::InvalidRequest, OAuthError::UnsupportedTokenType],
     );
-    Operation::new(TAG, "revoke", "A client gives back what it was granted")
+    with_cors_in_trouble(Operation::new(TAG, "revoke", "A client gives back what it was granted")
         .says("RFC 7009. Ends the session of the token, whichever kind it is. token_type_hint is not looked at.")
         .by(Caller::ConfidentialClient)
         .by(Caller::App)
@@ -77,7 +77,7 @@ pub(crate) fn revoke() -> Operation {
         )
         .answer(StatusCode::BAD_REQUEST, cors(refused))
         .answer(StatusCode::UNAUTHORIZED, cors(unknown_client("It is not known, or its secret is another one.")))
-        .trouble()
+        .trouble())
 }
 
 pub(crate) fn introspect() -> Operation {
@@ -151,6 +151,19 @@ fn preflight(id: &'static str) -> Operation {
                 .optional_header("Access-Control-Allow-Methods", "With Access-Control-Allow-Origin.")
                 .optional_header("Access-Control-Allow-Headers", "With Access-Control-Allow-Origin.")
                 .optional_header("Access-Control-Max-Age", "With Access-Control-Allow-Origin. Seconds."),
+        )
+}
+
+/// The same of our own trouble, where it was met behind the door.
+fn with_cors_in_trouble(operation: Operation) -> Operation {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    operation
+        .with_optional_header(status, "Vary", "Origin")
+        .with_optional_header(status, "Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate")
+        .with_optional_header(
+            status,
+            "Access-Control-Allow-Origin",
+            "Origin, if it is that of a client's redirect URI.",
         )
 }
 

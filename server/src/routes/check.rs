@@ -9,14 +9,14 @@ use holdfast_core::{
     parse_duration,
     policy::{Demands, Requirements},
 };
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     checks::{Question, assertion, check as decide},
     config::is_scope_token,
     context::Context,
-    extract::{AppPermit, Json, Object},
+    extract::{AppPermit, Json, Object, dbsc::SKIPPED},
     house::Holdfast,
     respond::{Code, Problem, SessionView, json},
 };
@@ -32,8 +32,9 @@ pub(crate) async fn check(
     {
         return Err(Problem::bad_request("method must be an HTTP method, such as \"GET\""));
     }
-    let values = |name| {
-        input.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    let values = |name: HeaderName| {
+        let is_it = move |key: &str| key.eq_ignore_ascii_case(name.as_str());
+        input.headers.iter().filter(move |(key, _)| is_it(key)).map(|(_, value)| &**value)
     };
     if !input.url.contains("://") {
         return Err(Problem::bad_request("url must be the absolute address that the client asked for"));
@@ -43,7 +44,7 @@ pub(crate) async fn check(
         client_ip: input.client_ip,
         ..Question::read(&house, &app, &input.method, target, values).demanding(&input.require.0.accept()?)
     };
-    house.count_skipped(values("secure-session-skipped"));
+    house.count_skipped(values(SKIPPED));
     let answer = decide(&house, &question, &context).await?;
     let mut request_headers: Vec<(&str, String)> = Vec::new();
     if let Some(identity) = answer.identity() {

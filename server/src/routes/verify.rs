@@ -6,14 +6,17 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use holdfast_core::check::Reason;
+use holdfast_core::{SessionId, check::Reason};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
     checks::{Answer, Identity, Question, assertion, check},
     context::Context,
     dpop,
-    extract::gateway::{Gateway, GatewayRequest, REASON_HEADER, Refusal},
+    extract::{
+        dbsc::SKIPPED,
+        gateway::{Gateway, GatewayRequest, REASON_HEADER, Refusal},
+    },
     house::{App, Holdfast},
     respond::{Code, Problem, header_value},
     telemetry::RefusalCode,
@@ -89,12 +92,12 @@ pub(crate) async fn verify(
         return Err(Refusal::new(RefusalCode::Policy, detail).tell(house, context));
     };
     let values =
-        |name: &'static str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+        |name: HeaderName| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
     let question = Question {
         client_ip: request.client_ip,
         ..Question::read(house, app, request.method, Some(target), values)
     };
-    house.count_skipped(values("secure-session-skipped"));
+    house.count_skipped(values(SKIPPED));
     let answer = check(house, &question, context).await?;
     let Some(identity) = answer.identity() else { return Ok(refuse(answer, app, redirects)) };
     let wanted = house.gateways.as_ref().is_some_and(|gateways| gateways.assertion);
@@ -113,9 +116,13 @@ fn allow(
 ) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
+    // Those below, and what the listener adds: the map is made once.
+    headers.reserve(2 * IDENTITY.len());
     let empty = HeaderValue::from_static("");
     headers.insert(USER, HeaderValue::from_bytes(identity.user.as_bytes()).unwrap_or(empty.clone()));
-    headers.insert(SESSION, identity.session.map_or(empty.clone(), |id| header_value(id.to_string())));
+    let session = identity.session.map(SessionId::text);
+    let session = session.and_then(|text| HeaderValue::from_str(text.as_str()).ok());
+    headers.insert(SESSION, session.unwrap_or(empty.clone()));
     headers.insert(ASSERTION, assertion.unwrap_or(empty.clone()));
     let texts = [
         (BINDING, identity.binding),

@@ -170,7 +170,8 @@ async fn the_audit_trail_holds_no_credential() -> Result<()> {
     assert_eq!(names, expected);
     for line in server.audit().events() {
         let members = line.as_object().map(|line| line.keys().cloned().collect::<Vec<_>>());
-        let known = "app binding client_ip detail event reason request_id rule session time user user_agent";
+        let known = "app binding client_ip detail event reason request_id rule session tags time trace_id user \
+                     user_agent";
         let mut members = members.unwrap_or_default();
         members.sort();
         assert_eq!(members.join(" "), known);

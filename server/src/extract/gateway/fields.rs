@@ -1,20 +1,25 @@
 //! The header fields of a gateway's question, each read in one way.
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::Refusal;
 
 /// The one value of a header that the gateway must send exactly once.
-pub(super) fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
-    let mut values = headers.get_all(name).iter();
+pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Result<&str, Refusal> {
+    let mut values = headers.get_all(&name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Refusal::request(format!("the gateway must send {name} exactly once")));
     };
     value.to_str().map_err(|_| Refusal::request(format!("{name} holds bytes that are no text")))
 }
 
+/// A method, as the header `name` gives it.
+pub(super) fn method_of(headers: &HeaderMap, name: HeaderName) -> Result<&str, Refusal> {
+    method(only(headers, name.clone())?, name.as_str())
+}
+
 /// A method, as `name` gives it.
-pub(super) fn method<'a>(text: &'a str, name: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn method<'a>(text: &'a str, name: &str) -> Result<&'a str, Refusal> {
     let is_method = text.len() <= MOST_METHOD_BYTES && Method::from_bytes(text.as_bytes()).is_ok();
     if is_method { Ok(text) } else { Err(Refusal::request(format!("{name} holds no method, such as GET"))) }
 }
