@@ -107,7 +107,8 @@ impl Stranger {
     }
 
     fn look_for_the_secret(&self, path: &str, seen: &Seen) {
-        let Some(secret) = self.secret.as_ref().map(SecretText::reveal).filter(|text| !text.is_empty()) else {
+        let Some(secret) = self.secret.as_ref().map(SecretText::reveal).filter(|text| !text.is_empty())
+        else {
             return;
         };
         let in_headers =

@@ -98,7 +98,9 @@ fn challenge_of(seen: &Seen, session: &str) -> Result<String, &'static Kind> {
 fn challenge_words(seen: &Seen) -> String {
     let what = match seen.header("secure-session-challenge") {
         None => "without Secure-Session-Challenge",
-        Some(value) if value.contains('"') => "with another Secure-Session-Challenge than a quoted one and its id",
+        Some(value) if value.contains('"') => {
+            "with another Secure-Session-Challenge than a quoted one and its id"
+        }
         Some(_) => "with a Secure-Session-Challenge that has lost its quotes",
     };
     format!("{}, {what}", seen.words())
@@ -165,7 +167,9 @@ mod tests {
     fn a_challenge_is_whole_or_it_is_none() {
         let read = |value: &str| challenge_of(&seen(403, &[("secure-session-challenge", value)], ""), "hs_a");
         assert_eq!(read("\"abc\";id=\"hs_a\"").as_deref(), Ok("abc"));
-        for value in ["abc;id=hs_a", "\"abc\"", "\"abc\";id=\"hs_b\"", "\"\";id=\"hs_a\"", "\"a\\\"b\";id=\"hs_a\""] {
+        for value in
+            ["abc;id=hs_a", "\"abc\"", "\"abc\";id=\"hs_b\"", "\"\";id=\"hs_a\"", "\"a\\\"b\";id=\"hs_a\""]
+        {
             assert_eq!(read(value), Err(&kinds::DBSC_HEADER_DAMAGED), "{value}");
         }
         assert_eq!(challenge_of(&seen(403, &[], ""), "hs_a"), Err(&kinds::DBSC_HEADER_DROPPED));
@@ -184,7 +188,10 @@ mod tests {
         };
         let whole = "__Host-holdfast=secret; Max-Age=600; Path=/; Secure; HttpOnly; SameSite=Lax";
         assert_eq!(read(&[whole]), None);
-        assert_eq!(read(&["other=1", "__Host-holdfast=s; secure; httponly; path=/; max-age=1; samesite=lax"]), None);
+        assert_eq!(
+            read(&["other=1", "__Host-holdfast=s; secure; httponly; path=/; max-age=1; samesite=lax"]),
+            None
+        );
         for lines in [
             &[][..],
             &[whole, whole],
@@ -205,7 +212,8 @@ mod tests {
             let body = format!(
                 r#"{{"session_identifier":"hs_a","refresh_url":"{url}","scope":{{"origin":"{origin}","include_site":false}}}}"#
             );
-            changed_instructions(&seen(200, &[], &body), "hs_a", "https://shop.example").map(|(kind, _)| kind.id)
+            changed_instructions(&seen(200, &[], &body), "hs_a", "https://shop.example")
+                .map(|(kind, _)| kind.id)
         };
         assert_eq!(read("https://shop.example", REFRESH), None);
         assert_eq!(read("https://www.shop.example", REFRESH), Some("scope_origin_mismatch"));

@@ -17,7 +17,8 @@ pub(super) async fn routed(stranger: &Stranger) -> Outcome {
             Err(why) => return Outcome::NotChecked(why),
             Ok(seen) => {
                 let sent = format!("POST {path} {}", expected.sent);
-                findings.extend(misplaced(&seen, &expected).map(|kind| Finding::new(kind, sent, seen.words())));
+                findings
+                    .extend(misplaced(&seen, &expected).map(|kind| Finding::new(kind, sent, seen.words())));
             }
         }
     }
@@ -107,7 +108,10 @@ mod tests {
     fn holdfasts_own_answers_are_well() {
         assert_eq!(misplaced(&problem(404, "session_not_alive"), &Expected::UNKNOWN), None);
         assert_eq!(misplaced(&problem(400, "proof_missing"), &Expected::NO_PROOF), None);
-        assert_eq!(misplaced(&seen(200, &[("content-type", "application/json")], "{}"), &Expected::BOUND), None);
+        assert_eq!(
+            misplaced(&seen(200, &[("content-type", "application/json")], "{}"), &Expected::BOUND),
+            None
+        );
     }
 
     #[test]
@@ -134,7 +138,13 @@ mod tests {
         }
         assert_eq!(misplaced(&html(404), &Expected::NO_PROOF), Some(&kinds::DBSC_NOT_ROUTED));
         assert_eq!(misplaced(&html(403), &Expected::CHALLENGE), Some(&kinds::DBSC_ANSWER_REPLACED));
-        assert_eq!(misplaced(&problem(400, "proof_missing"), &Expected::BOUND), Some(&kinds::DBSC_HEADER_DROPPED));
-        assert_eq!(misplaced(&problem(403, "signature_wrong"), &Expected::BOUND), Some(&kinds::DBSC_HEADER_DAMAGED));
+        assert_eq!(
+            misplaced(&problem(400, "proof_missing"), &Expected::BOUND),
+            Some(&kinds::DBSC_HEADER_DROPPED)
+        );
+        assert_eq!(
+            misplaced(&problem(403, "signature_wrong"), &Expected::BOUND),
+            Some(&kinds::DBSC_HEADER_DAMAGED)
+        );
     }
 }

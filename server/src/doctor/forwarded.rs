@@ -74,8 +74,9 @@ pub(super) async fn address(setup: &Setup, visit: &Visit, page: &Page, bound: &V
     if let Err(why) = setup.stranger.get(&page.path, &fields).await {
         return Outcome::NotChecked(why);
     }
-    let Some(line) =
-        trail.wait_for(|line| line.event == "session.checked" && line.user_agent.as_deref() == Some(&agent)).await
+    let Some(line) = trail
+        .wait_for(|line| line.event == "session.checked" && line.user_agent.as_deref() == Some(&agent))
+        .await
     else {
         return Outcome::NotChecked("the audit trail has no line of the request".to_owned());
     };

@@ -16,9 +16,12 @@ pub(super) async fn forged(setup: &Setup, visit: &Visit, echo: Option<&str>) -> 
     let Some(echo) = echo else { return Outcome::NotChecked(NO_ECHO.to_owned()) };
     let cookie = setup.cookie(visit);
     let mut findings = Vec::new();
-    let places = [(echo, Some(cookie.as_str()))].into_iter().chain(setup.open_page().map(|path| (path, None)));
+    let places =
+        [(echo, Some(cookie.as_str()))].into_iter().chain(setup.open_page().map(|path| (path, None)));
     for (path, cookie) in places {
-        let Some(forged) = Forged::under(&NAMES) else { return Outcome::NotChecked(NO_RANDOMNESS.to_owned()) };
+        let Some(forged) = Forged::under(&NAMES) else {
+            return Outcome::NotChecked(NO_RANDOMNESS.to_owned());
+        };
         let seen = match setup.stranger.get(path, &forged.fields(cookie)).await {
             Ok(seen) => seen,
             Err(why) => return Outcome::NotChecked(why),
@@ -44,7 +47,9 @@ pub(super) async fn aliases(setup: &Setup, visit: &Visit, page: &Page, echo: Opt
     for sign in ["_", ".", "~"] {
         let names: Vec<String> = NAMES.iter().map(|name| name.replacen('-', sign, 1)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let Some(forged) = Forged::under(&names) else { return Outcome::NotChecked(NO_RANDOMNESS.to_owned()) };
+        let Some(forged) = Forged::under(&names) else {
+            return Outcome::NotChecked(NO_RANDOMNESS.to_owned());
+        };
         let seen = match setup.stranger.get(path, &forged.fields(Some(&cookie))).await {
             Ok(seen) => seen,
             Err(why) => return Outcome::NotChecked(why),
@@ -97,8 +102,7 @@ pub(super) async fn told(setup: &Setup, visit: &Visit, echo: Option<&str>) -> Ou
 pub(super) async fn two_cookies(setup: &Setup, visit: &Visit, page: &Page) -> Outcome {
     let good = setup.cookie(visit);
     let planted = format!("{}=planted", setup.cookie_name().as_str());
-    for (order, cookies) in
-        [("first", format!("{good}; {planted}")), ("last", format!("{planted}; {good}"))]
+    for (order, cookies) in [("first", format!("{good}; {planted}")), ("last", format!("{planted}; {good}"))]
     {
         match setup.stranger.get(&page.path, &[("Cookie", &cookies)]).await {
             Err(why) => return Outcome::NotChecked(why),

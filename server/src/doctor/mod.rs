@@ -27,10 +27,7 @@ use self::{
     stand_in::StandIn,
     visit::{Page, Visit},
 };
-use crate::{
-    Clock, Config,
-    config::AppConfig,
-};
+use crate::{Clock, Config, config::AppConfig};
 
 pub(crate) use self::report::Report;
 

@@ -14,9 +14,9 @@ impl StandIn {
     /// # Errors
     /// Why there can be no listener, such as the app itself.
     pub(super) async fn listen(address: SocketAddr) -> Result<Self, String> {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| format!("{address}: {error}; stop the app while this command stands in for it"))?;
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            format!("{address}: {error}; stop the app while this command stands in for it")
+        })?;
         let router = Router::new().fallback(echo);
         Ok(Self(tokio::spawn(async move {
             // It ends with the examination.

@@ -23,7 +23,11 @@ pub(super) async fn metadata(setup: &Setup) -> Outcome {
             Ok(seen) => {
                 let document = serde_json::from_str::<Value>(&seen.body).unwrap_or_default();
                 if seen.status != 200 || document[member].as_str() != Some(&setup.origin) {
-                    found.push(Finding::new(&kinds::METADATA_NOT_ROUTED, format!("GET {path}"), seen.words()));
+                    found.push(Finding::new(
+                        &kinds::METADATA_NOT_ROUTED,
+                        format!("GET {path}"),
+                        seen.words(),
+                    ));
                 }
             }
         }

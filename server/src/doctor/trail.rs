@@ -158,11 +158,18 @@ mod tests {
         let came = found(&[bound(), line("session.bound", "hs_b", None, "bob"), denied()]).unwrap();
         assert!(came.starts_with("2 session.bound, 1 of them"), "{came}");
         let refreshed = line("session.refreshed", "hs_b", None, "bob");
-        assert_eq!(found(&[bound(), denied(), refreshed]), None, "one browser can, so it is no fault of ours");
+        assert_eq!(
+            found(&[bound(), denied(), refreshed]),
+            None,
+            "one browser can, so it is no fault of ours"
+        );
         assert_eq!(found(&[bound()]), None, "whoever left needs no refresh");
         assert_eq!(found(&[denied()]), None, "an unbound session");
         assert_eq!(found(&[bound(), line("session.denied", "hs_a", Some("session_ended"), "alice")]), None);
         let doctor = |event, reason| line(event, "hs_a", reason, "holdfast-doctor");
-        assert_eq!(found(&[doctor("session.bound", None), doctor("session.denied", Some("cookie_expired"))]), None);
+        assert_eq!(
+            found(&[doctor("session.bound", None), doctor("session.denied", Some("cookie_expired"))]),
+            None
+        );
     }
 }

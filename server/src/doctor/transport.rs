@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn a_year_is_the_least() {
         let read = |value: &str| has_hsts(&seen(200, &[(HSTS, value)], ""));
-        for value in ["max-age=31536000", "includeSubDomains; Max-Age=63072000; preload", "max-age=\"31536000\""] {
+        for value in
+            ["max-age=31536000", "includeSubDomains; Max-Age=63072000; preload", "max-age=\"31536000\""]
+        {
             assert!(read(value), "{value}");
         }
         for value in ["", "max-age=0", "max-age=31535999", "includeSubDomains", "max-age=x"] {
@@ -184,7 +186,9 @@ mod tests {
         assert!(is_internal_answer(SESSIONS, &problem(401, "unauthorized")));
         assert!(is_internal_answer(METRICS, &seen(200, &[], "holdfast_checks_total 1")));
         assert!(is_internal_answer("/x", &seen(200, &[("holdfast-session", "hs_a")], "")));
-        for sound in [problem(401, "no_credential"), problem(404, "not_found"), seen(404, &[], "nothing here")] {
+        for sound in
+            [problem(401, "no_credential"), problem(404, "not_found"), seen(404, &[], "nothing here")]
+        {
             assert!(PRIVATE.iter().all(|path| !is_internal_answer(path, &sound)), "{sound:?}");
         }
         assert!(!is_internal_answer("/x", &seen(401, &[("holdfast-session", "")], "")));

@@ -28,7 +28,8 @@ impl Visit {
     /// Why there is none.
     pub(super) async fn begin(setup: &Setup) -> Result<Self, String> {
         let made = setup.app.create(&json!({ "user": USER, "client": { "user_agent": USER } })).await?;
-        Self::read(&made, setup.cookie_name().as_str()).ok_or("the session is none that a browser has".to_owned())
+        Self::read(&made, setup.cookie_name().as_str())
+            .ok_or("the session is none that a browser has".to_owned())
     }
 
     fn read(made: &Value, cookie: &str) -> Option<Self> {
@@ -117,7 +118,10 @@ mod tests {
                 ["Secure-Session-Registration", offer]],
         });
         let visit = Visit::read(&made, "__Host-holdfast").unwrap();
-        assert_eq!((visit.cookie.reveal(), visit.challenge.as_str(), visit.authorization.as_str()), ("v", "ch", "au"));
+        assert_eq!(
+            (visit.cookie.reveal(), visit.challenge.as_str(), visit.authorization.as_str()),
+            ("v", "ch", "au")
+        );
         assert_eq!(visit.created_at.map(UnixTime::as_secs), Some(1_795_341_600));
         assert!(Visit::read(&json!({ "session": { "id": "hs_a" } }), "__Host-holdfast").is_none());
     }
