@@ -43,9 +43,10 @@ impl Stranger {
     ) -> Result<Self, String> {
         let mut client = builder().http1_only();
         if let Some(pem) = ca {
-            let certificate = Certificate::from_pem_bundle(pem).map_err(|_| "this is no certificate")?;
+            let certificate =
+                Certificate::from_pem_bundle(pem).map_err(|_| "--ca: this is no certificate in PEM")?;
             if certificate.is_empty() {
-                return Err("there is no certificate in it".to_owned());
+                return Err("--ca: there is no certificate in it".to_owned());
             }
             client = client.tls_certs_only(certificate);
         }

@@ -40,8 +40,7 @@ async fn walk(
     ];
     let seen = setup.stranger.post(REGISTER, &fields).await?;
     let sent = format!("POST {REGISTER} with a good proof");
-    judge_bound(&seen, setup, visit, &sent, findings);
-    if seen.status != 200 || seen.is_html() {
+    if !judge_bound(&seen, setup, visit, &sent, findings) {
         return Ok(());
     }
 
@@ -67,11 +66,15 @@ async fn walk(
     Ok(())
 }
 
-/// Judges the answer to a proof that was good.
-fn judge_bound(seen: &Seen, setup: &Setup, visit: &Visit, sent: &str, findings: &mut Vec<Finding>) {
-    if let Some(kind) = misplaced(seen, &Expected::BOUND) {
+/// Judges the answer to a proof that was good. Whether it is Holdfast's, though perhaps changed.
+fn judge_bound(seen: &Seen, setup: &Setup, visit: &Visit, sent: &str, findings: &mut Vec<Finding>) -> bool {
+    let is_nothing_of_ours = !seen.body.contains("session_identifier")
+        && !seen.headers.contains_key("secure-session-challenge")
+        && !seen.headers.contains_key(http::header::SET_COOKIE);
+    let kind = misplaced(seen, &Expected::BOUND);
+    if let Some(kind) = kind.or(is_nothing_of_ours.then_some(&kinds::DBSC_NOT_ROUTED)) {
         findings.push(Finding::new(kind, sent, seen.words()));
-        return;
+        return false;
     }
     if let Err(kind) = challenge_of(seen, &visit.id) {
         findings.push(Finding::new(kind, sent, challenge_words(seen)));
@@ -84,6 +87,7 @@ fn judge_bound(seen: &Seen, setup: &Setup, visit: &Visit, sent: &str, findings: 
     if let Some((kind, came)) = changed_instructions(seen, &visit.id, &setup.origin) {
         findings.push(Finding::new(kind, sent, came));
     }
+    true
 }
 
 /// The challenge in `Secure-Session-Challenge`, which must come exactly as it was written: `"…";id="hs_…"`.

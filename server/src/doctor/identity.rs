@@ -150,7 +150,8 @@ pub(super) fn not_an_echo(path: &str, seen: &Seen) -> String {
 /// Said where only the app knows.
 pub(super) const NO_ECHO: &str = "Name a page of the app that answers with its request headers (--echo), or let this command stand in for the app (--stand-in)";
 
-const CONTROL: &str = "X-Holdfast-Doctor";
+/// It must not hold what the app is to be told.
+const CONTROL: &str = "X-Control";
 
 /// The identity headers, and the one that makes a gateway.
 const NAMES: [&str; 8] = [

@@ -112,8 +112,15 @@ pub(crate) async fn examine(case: Case) -> Result<Report, String> {
     };
     let heard = Heard { date: first.header("date").map(str::to_owned), at: case.clock.now() };
     report.add("reachable", Outcome::Well);
-    report.add("DBSC endpoints", endpoints::routed(&stranger).await);
-    report.add("refreshes are not limited", endpoints::unlimited(&stranger).await);
+    let routed = endpoints::routed(&stranger).await;
+    let unlimited = match &routed {
+        Outcome::Well => endpoints::unlimited(&stranger).await,
+        Outcome::Found(_) | Outcome::NotChecked(_) => {
+            Outcome::NotChecked("one refresh alone is not answered as it must be".to_owned())
+        }
+    };
+    report.add("DBSC endpoints", routed);
+    report.add("refreshes are not limited", unlimited);
     let own = case.config.apps.iter().find(|app| app.origin.as_str() == case.origin).cloned();
     let Some(app_config) = own else {
         let origins: Vec<_> = case.config.apps.iter().map(|app| app.origin.as_str()).collect();

@@ -136,13 +136,12 @@ impl Report {
 
     /// What of the findings makes browsers register and never refresh.
     fn never_refreshes(&self) -> Option<Vec<&'static str>> {
-        let mut causes: Vec<_> = self
-            .findings
-            .iter()
-            .filter(|finding| finding.kind.stops_refreshes)
-            .map(|finding| finding.kind.id)
-            .collect();
-        causes.dedup();
+        let mut causes = Vec::new();
+        for kind in self.findings.iter().map(|finding| finding.kind).filter(|kind| kind.stops_refreshes) {
+            if !causes.contains(&kind.id) {
+                causes.push(kind.id);
+            }
+        }
         (!causes.is_empty()).then_some(causes)
     }
 }

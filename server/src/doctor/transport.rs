@@ -97,6 +97,11 @@ fn parse_date(text: &str) -> Option<UnixTime> {
 pub(super) async fn internal(setup: &Setup, visit: Option<&Visit>) -> Outcome {
     let mut found = Vec::new();
     let cookie = visit.map(|visit| setup.cookie(visit));
+    // Where the gateway itself is refused, every address answers so.
+    let everywhere = match setup.stranger.get(NOTHING, &[]).await {
+        Ok(seen) => seen.code(),
+        Err(why) => return Outcome::NotChecked(why),
+    };
     for path in PRIVATE {
         for cookie in [None, cookie.as_deref()] {
             let fields: Vec<_> = cookie.iter().map(|cookie| ("Cookie", *cookie)).collect();
@@ -104,7 +109,7 @@ pub(super) async fn internal(setup: &Setup, visit: Option<&Visit>) -> Outcome {
                 Ok(seen) => seen,
                 Err(why) => return Outcome::NotChecked(why),
             };
-            if is_internal_answer(path, &seen) {
+            if is_internal_answer(path, &seen, everywhere.as_deref()) {
                 let whose = if cookie.is_some() { "with" } else { "without" };
                 let sent = format!("GET {path} {whose} a session");
                 found.push(Finding::new(&kinds::INTERNAL_REACHABLE, sent, seen.words()));
@@ -123,11 +128,13 @@ pub(super) async fn internal(setup: &Setup, visit: Option<&Visit>) -> Outcome {
     found.into()
 }
 
-/// Whether this is an answer of the internal listener. A refused check of the gateway's own, about this address, is none.
-fn is_internal_answer(path: &str, seen: &Seen) -> bool {
+/// Whether this is an answer of the internal listener. A refused check of the gateway's own, about this address, is none:
+/// its code is that of any other address.
+fn is_internal_answer(path: &str, seen: &Seen, everywhere: Option<&str>) -> bool {
     let shows_identity = seen.header("holdfast-session").is_some_and(|value| !value.is_empty());
     let code = seen.code().unwrap_or_default();
-    let is_gateways = code.starts_with("gateway") || (path == SESSIONS && code == "unauthorized");
+    let is_gateways = code.starts_with("gateway") && everywhere != Some(&code)
+        || (path == SESSIONS && code == "unauthorized");
     let is_metrics = seen.body.contains("holdfast_checks_total");
     shows_identity || is_gateways || is_metrics
 }
@@ -146,6 +153,7 @@ const YEAR: u64 = 31_536_000;
 const LEAST_SKEW: Duration = Duration::from_secs(5);
 const METRICS: &str = "/metrics";
 const SESSIONS: &str = "/v1/sessions";
+const NOTHING: &str = "/holdfast-doctor/nothing";
 /// The last one is where the recipe for nginx has its check.
 const PRIVATE: [&str; 5] = [METRICS, SESSIONS, "/verify/nginx", "/verify/caddy", "/_holdfast_check"];
 
@@ -182,15 +190,21 @@ mod tests {
 
     #[test]
     fn the_internal_listener_is_told_by_its_words() {
-        assert!(is_internal_answer("/verify/nginx", &problem(403, "gateway_secret")));
-        assert!(is_internal_answer(SESSIONS, &problem(401, "unauthorized")));
-        assert!(is_internal_answer(METRICS, &seen(200, &[], "holdfast_checks_total 1")));
-        assert!(is_internal_answer("/x", &seen(200, &[("holdfast-session", "hs_a")], "")));
+        let is_internal = |path: &str, seen: &Seen| is_internal_answer(path, seen, Some("no_credential"));
+        assert!(is_internal("/verify/nginx", &problem(403, "gateway_secret")));
+        assert!(!is_internal_answer(
+            "/verify/nginx",
+            &problem(403, "gateway_secret"),
+            Some("gateway_secret")
+        ));
+        assert!(is_internal(SESSIONS, &problem(401, "unauthorized")));
+        assert!(is_internal(METRICS, &seen(200, &[], "holdfast_checks_total 1")));
+        assert!(is_internal("/x", &seen(200, &[("holdfast-session", "hs_a")], "")));
         for sound in
             [problem(401, "no_credential"), problem(404, "not_found"), seen(404, &[], "nothing here")]
         {
-            assert!(PRIVATE.iter().all(|path| !is_internal_answer(path, &sound)), "{sound:?}");
+            assert!(PRIVATE.iter().all(|path| !is_internal(path, &sound)), "{sound:?}");
         }
-        assert!(!is_internal_answer("/x", &seen(401, &[("holdfast-session", "")], "")));
+        assert!(!is_internal("/x", &seen(401, &[("holdfast-session", "")], "")));
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 #[tokio::test]
 async fn the_server_the_command_and_the_repository_have_one_document() -> Result<()> {
-    let kept = include_str!("../../server/openapi.json");
+    let kept = include_str!("../../../server/openapi.json");
     let server = Server::with(Settings::default()).await?;
     let served = server.internal(Method::GET, "/openapi.json").send().await?.expect(200)?;
     ensure!(served.text == kept, "`cargo run -- openapi > server/openapi.json` renews it");
