@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn every_identity_header_is_forged() {
         let names = NAMES.map(str::to_ascii_lowercase);
-        for name in crate::routes::IDENTITY {
+        for name in crate::routes::verify::IDENTITY {
             assert!(names.iter().any(|forged| forged == name.as_str()), "{name}");
         }
     }

@@ -22,7 +22,7 @@ pub(super) async fn metadata(setup: &Setup) -> Outcome {
             Err(why) => return Outcome::NotChecked(why),
             Ok(seen) => {
                 let document = serde_json::from_str::<Value>(&seen.body).unwrap_or_default();
-                if seen.status != 200 || document[member].as_str() != Some(&setup.origin) {
+                if seen.status != 200 || text(&document, member) != Some(setup.origin.as_str()) {
                     found.push(Finding::new(
                         &kinds::METADATA_NOT_ROUTED,
                         format!("GET {path}"),
@@ -112,15 +112,14 @@ async fn token(
         "kind": "oauth", "user": USER, "client_id": client.client_id, "redirect_uri": redirect_uri,
         "code_challenge": pkce(&verifier), "code_challenge_method": "S256",
     });
-    if !client.audiences.is_empty() {
-        asked["audience"] = client.audiences.iter().find(|audience| **audience == setup.origin).map_or_else(
-            || client.audiences.first().map_or(Value::Null, |audience| json!(audience)),
-            |origin| json!(origin),
-        );
+    let app = &setup.app_config;
+    let is_of_app = |name: &&String| **name == setup.origin || app.audiences.contains(name);
+    if let (Some(audience), Some(asked)) = (client.audiences.iter().find(is_of_app), asked.as_object_mut()) {
+        asked.insert("audience".to_owned(), json!(audience));
     }
     let made = setup.app.create(&asked).await?;
-    ended.extend(made["session"]["id"].as_str().map(str::to_owned));
-    let code = made["code"].as_str().ok_or("there is no code")?;
+    ended.extend(made.pointer("/session/id").and_then(Value::as_str).map(str::to_owned));
+    let code = text(&made, "code").ok_or("there is no code")?;
     let form = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
             ("grant_type", "authorization_code"),
@@ -145,12 +144,12 @@ async fn token(
             .ok_or(NO_RANDOMNESS)?;
         let seen = setup.stranger.send(Method::POST, TOKEN, &[("DPoP", &proof)], Some(form.clone())).await?;
         let answer = serde_json::from_str::<Value>(&seen.body).unwrap_or_default();
-        if let (200, Some(token)) = (seen.status, answer["access_token"].as_str()) {
+        if let (200, Some(token)) = (seen.status, text(&answer, "access_token")) {
             return Ok(token.to_owned());
         }
         nonce = seen.header("dpop-nonce").map(str::to_owned);
-        if nonce.is_none() || answer["error"] != "use_dpop_nonce" {
-            let error = printable(answer["error"].as_str().unwrap_or_default());
+        if nonce.is_none() || text(&answer, "error") != Some("use_dpop_nonce") {
+            let error = printable(text(&answer, "error").unwrap_or_default());
             return Err(format!("POST {TOKEN} gives no access token: {} {error}", seen.words()));
         }
     }
@@ -160,6 +159,10 @@ async fn token(
 fn public_client(setup: &Setup) -> Option<&ClientConfig> {
     let app = &setup.app_config.name;
     setup.config.clients.iter().find(|client| client.app == *app && client.secret.is_none())
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
+    value.get(member).and_then(Value::as_str)
 }
 
 fn has_nonce(seen: &Seen) -> bool {

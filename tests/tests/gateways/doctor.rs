@@ -46,26 +46,26 @@ async fn nothing_is_found(proxy: Proxy) -> Result<()> {
     Ok(())
 }
 
-through_each_proxy! { nothing_is_found }
+through_each_proxy!(nothing_is_found, the_doctor_stands_in_for_the_app);
 
-/// Before there is a page that shows its headers, the command itself can be the app.
-#[tokio::test]
-async fn the_doctor_stands_in_for_the_app() -> Result<()> {
-    let Some(mut gate) = Gate::published(Proxy::Nginx).await? else { return Ok(()) };
+/// Before there is a page that shows its headers, the command itself can be the app. Then it sees the login page too.
+async fn the_doctor_stands_in_for_the_app(proxy: Proxy) -> Result<()> {
+    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
     let address = gate.app.address.to_string();
     let output = examine(&gate, &["--stand-in", &address]).await?;
     ensure!(output.status.code() == Some(2) && said(&output).contains("stop the app"), "{}", said(&output));
-    gate.app.stop();
-    for _ in 0..500 {
-        if TcpListener::bind(&address).is_ok() {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    without_its_app(&gate).await;
     let output = examine(&gate, &["--stand-in", &address]).await?;
     ensure!(output.status.code() == Some(0), "{}", said(&output));
+    Ok(())
+}
 
-    // The open page is another way to the app, and is looked at too.
+/// The open page is another way to the app.
+#[tokio::test]
+async fn a_header_that_is_forgotten_at_the_login_page_is_found() -> Result<()> {
+    let Some(mut gate) = Gate::published(Proxy::Nginx).await? else { return Ok(()) };
+    let address = gate.app.address.to_string();
+    without_its_app(&gate).await;
     let mut recipe = Configuration::published(Proxy::Nginx)?;
     recipe.change("        proxy_set_header Holdfast-User \"\";\n", "")?;
     let places = gate.places();
@@ -78,4 +78,15 @@ async fn the_doctor_stands_in_for_the_app() -> Result<()> {
     ensure!(finding["sent"].as_str().is_some_and(|sent| sent.starts_with("GET /login ")), "{found}");
     ensure!(finding["came"] == "the app got Holdfast-User", "{found}");
     Ok(())
+}
+
+/// Stops the app and waits until its port is free.
+async fn without_its_app(gate: &Gate) {
+    gate.app.stop();
+    for _ in 0..500 {
+        if TcpListener::bind(gate.app.address).is_ok() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
