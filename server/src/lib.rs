@@ -12,6 +12,7 @@ mod clock;
 pub mod config;
 mod context;
 mod demo;
+mod doctor;
 mod dpop;
 mod error;
 mod ext_authz;

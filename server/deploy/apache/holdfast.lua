@@ -30,11 +30,12 @@ local PASSED_ON = {
   "Cache-Control", "DPoP-Nonce", "Holdfast-Reason", "Location", "Retry-After", "Set-Cookie", "WWW-Authenticate",
 }
 
--- Identity comes from Holdfast or not at all. Some back ends read Holdfast_User and Holdfast.User as Holdfast-User.
+-- Identity comes from Holdfast or not at all. Some back ends read Holdfast_User, Holdfast.User or Holdfast~User as
+-- Holdfast-User. (%W is whatever is neither letter nor digit.)
 function open(r)
   local ours = {}
   for name in pairs(r:headers_in_table()) do
-    if name:lower():match("^holdfast[-_.]") then
+    if name:lower():match("^holdfast%W") then
       ours[#ours + 1] = name
     end
   end

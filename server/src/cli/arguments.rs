@@ -4,7 +4,7 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, backup, completions, dev, healthcheck, man, restore, rotate_root_key, routes};
+use super::{Exit, backup, completions, dev, doctor, healthcheck, man, restore, rotate_root_key, routes};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -42,6 +42,10 @@ pub(super) enum Command {
     ///
     /// Writes the file of the root key anew, with the new key in its first line. The server takes it at SIGHUP.
     RotateRootKey(rotate_root_key::Arguments),
+    /// Attack a set-up through its gateway, and say what is not as it must be.
+    ///
+    /// Exit code 0 only if everything was checked and is well. Run it where the server runs, as the user it runs as.
+    Doctor(doctor::Arguments),
     /// Whether a running server answers. For containers, which have no curl.
     ///
     /// Asks GET /healthz of the internal listener: exit code 0 if it answers within two seconds, 1 if not.
@@ -182,6 +186,10 @@ mod tests {
             ("frobnicate", "frobnicate"),
             ("serve --config", "a value is required"),
             ("serve --config a --config b", "--config"),
+            ("doctor --config a", "--url <URL>"),
+            ("doctor --url https://shop.example", "--config <FILE>"),
+            ("doctor --url u --config a --echo /e --stand-in 127.0.0.1:1", "--stand-in"),
+            ("doctor --url u --config a --connect nowhere", "--connect"),
             ("dev extra", "extra"),
             ("--frob", "--frob"),
             ("new-token --config x", "--config"),

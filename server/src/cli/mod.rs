@@ -5,6 +5,7 @@ mod backup;
 mod check_config;
 mod completions;
 mod dev;
+mod doctor;
 mod healthcheck;
 mod man;
 mod new_token;
@@ -34,6 +35,7 @@ pub fn run(
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),
         Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
+        Ok(Command::Doctor(arguments)) => doctor::doctor(&arguments, environment),
         Ok(Command::Healthcheck(arguments)) => healthcheck::healthcheck(&arguments.api),
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
@@ -51,25 +53,32 @@ pub fn run(
 struct Exit {
     code: u8,
     words: String,
+    /// Whether the words are what was asked for, whatever the code.
+    is_answer: bool,
 }
 
 impl Exit {
     fn done(words: impl Into<String>) -> Self {
-        Self { code: 0, words: words.into() }
+        Self::answer(0, words)
+    }
+
+    /// What was asked for, and what a script shall make of it.
+    fn answer(code: u8, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), is_answer: true }
     }
 
     fn failed(words: impl Into<String>) -> Self {
-        Self { code: 1, words: words.into() }
+        Self { code: 1, words: words.into(), is_answer: false }
     }
 
     fn usage(words: impl Into<String>) -> Self {
-        Self { code: 2, words: words.into() }
+        Self { code: 2, words: words.into(), is_answer: false }
     }
 
     fn leave(self) -> ExitCode {
         if !self.words.is_empty() {
             // If nobody reads, there is nobody to tell.
-            let _ = if self.code == 0 {
+            let _ = if self.is_answer {
                 writeln!(std::io::stdout(), "{}", self.words)
             } else {
                 writeln!(std::io::stderr(), "holdfast: {}", self.words)

@@ -41,6 +41,7 @@ impl App {
         let router = Router::new()
             .route("/login", get(form).post(login))
             .route("/cookies", get(cookies))
+            .route("/headers", get(headers))
             .fallback(page)
             .with_state(state);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -54,6 +55,11 @@ impl App {
     /// Every request so far, the pages of the login included.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes away; its port is free a moment later.
+    pub(crate) fn stop(&self) {
+        self.serving.abort();
     }
 
     /// The last request.
@@ -176,6 +182,12 @@ async fn cookies(State(app): State<Arc<Inner>>, request: Request) -> Response {
     app.remember(&request);
     AppendHeaders([("Set-Cookie", "basket=1; Path=/; Secure"), ("Set-Cookie", "theme=dark; Path=/; Secure")])
         .into_response()
+}
+
+/// The headers of the request, as `holdfast doctor` wants to see them.
+async fn headers(State(app): State<Arc<Inner>>, request: Request) -> String {
+    let seen = app.remember(&request);
+    seen.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
 }
 
 /// Any page: it says who the gateway says is there.

@@ -16,6 +16,8 @@ pub(crate) struct Gate {
     pub(crate) app: App,
     pub(crate) house: House,
     pub(crate) authority: Authority,
+    /// Whose recipe it is.
+    pub(crate) recipe: Proxy,
     clients: [Client; 2],
 }
 
@@ -32,14 +34,20 @@ impl Gate {
         variables: &[(&str, &str)],
     ) -> Result<Option<Self>> {
         let Some(()) = require(&[proxy.prerequisite()]) else { return Ok(None) };
+        let recipe = proxy;
         let house = House::start(proxy.folder(), variables).await?;
         let app = App::start(house.internal()).await?;
-        let places = Places { app: app.address, public: house.api.public_addr(), internal: house.internal() };
+        let places = places(&app, &house);
         let configuration = configuration.map_or_else(|| Configuration::published(proxy), Ok)?;
         let authority = Authority::new()?;
         let proxy = configuration.start(places, &authority).await?;
         let clients = http::clients_behind(&authority, proxy.https)?;
-        Ok(Some(Self { proxy, app, house, authority, clients }))
+        Ok(Some(Self { proxy, app, house, authority, recipe, clients }))
+    }
+
+    /// What stands behind the proxy.
+    pub(crate) fn places(&self) -> Places {
+        places(&self.app, &self.house)
     }
 
     /// Puts another proxy in the place of the one that runs.
@@ -69,4 +77,8 @@ impl Gate {
     pub(crate) async fn login(&self, user: &str) -> Result<Login> {
         self.house.api.login(user).await
     }
+}
+
+fn places(app: &App, house: &House) -> Places {
+    Places { app: app.address, public: house.api.public_addr(), internal: house.internal() }
 }

@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -19,6 +20,7 @@ pub(crate) struct House {
     running: Option<Running>,
     clock: Clock,
     folder: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl House {
@@ -45,13 +47,34 @@ impl House {
             ("CLIENTS__0__SCOPES", "read,write".to_owned()),
         ];
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let variables = variables.into_iter().map(|(name, value)| (format!("HOLDFAST__{name}"), value));
-        let config = Config::parse(&text, "holdfast.toml", folder.path(), variables).context("the recipe")?;
+        let mut variables: Vec<_> =
+            variables.into_iter().map(|(name, value)| (format!("HOLDFAST__{name}"), value)).collect();
+        let config =
+            Config::parse(&text, "holdfast.toml", folder.path(), variables.clone()).context("the recipe")?;
         // The clock begins with the real time: browsers compare it with their own.
         let clock = Clock::manual(Clock::system().now());
         let running = holdfast::serve(config, clock.clone()).await?;
         let api = Api::at(running.public_addr(), running.internal_addr())?;
-        Ok(Self { api, running: Some(running), clock, folder })
+        let address = |name: &str, address: SocketAddr| (format!("HOLDFAST__{name}"), address.to_string());
+        variables.push(address("PUBLIC__LISTEN", running.public_addr()));
+        variables.push(address("INTERNAL__LISTEN", running.internal_addr()));
+        Ok(Self { api, running: Some(running), clock, folder, variables })
+    }
+
+    /// The variables with which another command sees the same configuration.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Moves the clock to the real time, which others compare it with.
+    pub(crate) fn catch_up(&self) {
+        let behind = Clock::system().now().as_millis().saturating_sub(self.clock.now().as_millis());
+        self.clock.advance(Duration::from_millis(behind));
     }
 
     /// Lets so many seconds pass.

@@ -11,6 +11,7 @@
 
 mod app;
 mod browser;
+mod doctor;
 mod envoy;
 mod faults;
 mod gate;

@@ -177,6 +177,15 @@ impl Configuration {
         Self { proxy, files }
     }
 
+    /// Changes a text that must be there, wherever it is.
+    pub(crate) fn change(&mut self, from: &str, to: &str) -> Result<()> {
+        ensure!(self.files.iter().any(|(_, text)| text.contains(from)), "the recipe has no {from:?}");
+        for (_, text) in &mut self.files {
+            *text = text.replace(from, to);
+        }
+        Ok(())
+    }
+
     /// The proxy that it is for.
     pub(crate) fn proxy(&self) -> Proxy {
         self.proxy

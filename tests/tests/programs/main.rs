@@ -4,6 +4,8 @@ mod attacks;
 mod backup;
 mod command_line;
 mod crash;
+mod doctor;
+mod faulty_gateway;
 mod interop;
 mod openapi;
 mod process;

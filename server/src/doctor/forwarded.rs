@@ -1,0 +1,111 @@
+//! Headers by which a client says what its request is and where it comes from.
+
+use super::{
+    Setup,
+    binding::NO_RANDOMNESS,
+    device::canary,
+    identity::{Forged, NO_ECHO, not_an_echo},
+    kinds,
+    report::{Finding, Outcome},
+    seen::printable,
+    trail::Trail,
+    visit::{Page, Visit},
+};
+
+/// Headers that would change what the gateway asks about. Holdfast refuses each of these values, so a gateway that passes
+/// one on is refused itself, and Holdfast counts that.
+pub(super) async fn believed(setup: &Setup, visit: &Visit, page: &Page) -> Outcome {
+    let cookie = setup.cookie(visit);
+    let mut findings = Vec::new();
+    for (name, value) in ABSURD {
+        let before = setup.app.refused_gateways().await;
+        let seen = match setup.stranger.get(&page.path, &[("Cookie", &cookie), (name, value)]).await {
+            Ok(seen) => seen,
+            Err(why) => return Outcome::NotChecked(why),
+        };
+        let (Some(before), Some(after)) = (before, setup.app.refused_gateways().await) else {
+            return Outcome::NotChecked("GET /metrics of the internal listener does not answer".to_owned());
+        };
+        // A gateway that refuses such a request by itself does not ask.
+        if !page.lets_through(&seen) && after > before {
+            let sent = format!("GET {} with {name}: {value}", page.path);
+            let came = format!("{}, and Holdfast refused what the gateway asked", seen.words());
+            findings.push(Finding::new(&kinds::FORWARDED_BELIEVED, sent, came));
+        }
+    }
+    findings.into()
+}
+
+/// Whether the app is told what the client says of its address and scheme.
+pub(super) async fn to_app(setup: &Setup, visit: &Visit, echo: Option<&str>) -> Outcome {
+    let Some(echo) = echo else { return Outcome::NotChecked(NO_ECHO.to_owned()) };
+    let Some(forged) = Forged::under(&["X-Forwarded-Proto"]) else {
+        return Outcome::NotChecked(NO_RANDOMNESS.to_owned());
+    };
+    let cookie = setup.cookie(visit);
+    let mut fields = forged.fields(Some(&cookie));
+    fields.push(("X-Forwarded-For", FORGED_ADDRESS));
+    match setup.stranger.get(echo, &fields).await {
+        Err(why) => Outcome::NotChecked(why),
+        Ok(seen) => {
+            let Some(mut arrived) = forged.arrived(&seen) else {
+                return Outcome::NotChecked(not_an_echo(echo, &seen));
+            };
+            if seen.body.contains(FORGED_ADDRESS) {
+                arrived.push("X-Forwarded-For");
+            }
+            let sent = format!("GET {echo} with X-Forwarded-For and X-Forwarded-Proto");
+            let came = format!("the app got {}", arrived.join(", "));
+            (!arrived.is_empty()).then(|| Finding::new(&kinds::FORWARDED_TO_APP, sent, came)).into()
+        }
+    }
+}
+
+/// The client's address in the audit trail, of a page and of the registration of `bound`, both of which forged it.
+pub(super) async fn address(setup: &Setup, visit: &Visit, page: &Page, bound: &Visit) -> Outcome {
+    let trail = match Trail::at_its_end(setup.config.audit.as_deref()) {
+        Ok(trail) => trail,
+        Err(why) => return Outcome::NotChecked(why),
+    };
+    let Some(agent) = canary("address") else { return Outcome::NotChecked(NO_RANDOMNESS.to_owned()) };
+    let cookie = setup.cookie(visit);
+    let fields = [("Cookie", cookie.as_str()), ("User-Agent", &agent), ("X-Forwarded-For", FORGED_ADDRESS)];
+    if let Err(why) = setup.stranger.get(&page.path, &fields).await {
+        return Outcome::NotChecked(why);
+    }
+    let Some(line) = trail
+        .wait_for(|line| line.event == "session.checked" && line.user_agent.as_deref() == Some(&agent))
+        .await
+    else {
+        return Outcome::NotChecked("the audit trail has no line of the request".to_owned());
+    };
+    let mut findings = Vec::new();
+    let mut judge = |what: String, ip: Option<&str>| {
+        if ip == Some(FORGED_ADDRESS) {
+            let sent = format!("{what} with X-Forwarded-For: {FORGED_ADDRESS}");
+            let came = format!("the audit trail has client_ip {}", printable(ip.unwrap_or_default()));
+            findings.push(Finding::new(&kinds::CLIENT_ADDRESS_BELIEVED, sent, came));
+        }
+    };
+    judge(format!("GET {}", page.path), line.client_ip.as_deref());
+    // Nothing if no registration got through, which is told elsewhere.
+    if let Some(line) =
+        trail.before(|line| line.event == "session.bound" && line.session.as_deref() == Some(&bound.id))
+    {
+        judge("a registration".to_owned(), line.client_ip.as_deref());
+    }
+    findings.into()
+}
+
+/// An address of nobody's (RFC 5737).
+pub(super) const FORGED_ADDRESS: &str = "192.0.2.66";
+
+/// What no gateway may say, each in a header from which some gateway endpoint of Holdfast's reads.
+const ABSURD: [(&str, &str); 6] = [
+    ("X-Forwarded-Host", "holdfast-doctor.invalid"),
+    ("X-Forwarded-Proto", "doctor"),
+    ("X-Forwarded-Uri", "https://holdfast-doctor.invalid/"),
+    ("X-Forwarded-Method", "GET@"),
+    ("X-Original-URL", "https://holdfast-doctor.invalid/"),
+    ("X-Original-Method", "GET@"),
+];
