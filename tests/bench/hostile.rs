@@ -82,33 +82,33 @@ fn reload_until(is_over: &AtomicBool, server: &Server) -> Result<u32> {
     Ok(reloads)
 }
 
-/// Three times as many refreshes as the server can do; then each session refreshes once more.
+/// Eight times as many clients as keep the server busy, each of which asks again as soon as it has its answer, and at once
+/// after a 503, with proofs that were signed beforehand; then each session refreshes once more. How much more that is than the server can do is told.
 fn overload(kind: Kind, seconds: u32, table: &mut Table) -> Result<()> {
     let name = kind.name();
     let full = Server::start(kind)?.load(&Load::new("refresh", SESSIONS, seconds))?;
     ensure!(full.failures() == 0, "{} refreshes fail without an overload", full.failures());
+    let many = SESSIONS_A_SECOND * usize::try_from(seconds)?;
     let server = Server::start(kind)?;
-    let much = Load::new("refresh", SESSIONS, seconds).rate(3.0 * full.rps).connections(256).afterwards();
-    let line = server.load(&much)?;
-    let tried = line.rps / full.rps;
+    let line = server.load(&Load::new("refresh", many, seconds).connections(256).presigned().afterwards())?;
     table.note(&format!(
-        "{name}: full rate {:.0} refreshes a second; {tried:.1} times that were answered, by {:?}, {} without an answer",
-        full.rps, line.statuses, line.errors
+        "{name}: full rate {:.0} refreshes a second; {:.1} times that were asked: {:?}, {} without an answer",
+        full.rps,
+        line.rps / full.rps,
+        line.statuses,
+        line.errors
     ));
     let p99 = line.p99_us_of_status.get(&200).copied().unwrap_or(f64::INFINITY) / 1000.0;
-    let row = format!("{name}: overload of refreshes: p99 of the answered");
+    let row = format!("{name}: 256 clients at once: p99 of the answered");
     table.row(&row, "at most 50 ms", &format!("{p99:.1} ms"), p99 <= 50.0);
     let others = line.statuses.iter().filter(|(status, _)| ![200, 503].contains(*status));
     let others = others.map(|(_, count)| count).sum::<u64>() + line.errors;
     table.row(&format!("{name}: answers other than 200 and 503"), "0", &others.to_string(), others == 0);
-    let alive = line.afterwards.get(&200).copied().unwrap_or(0);
-    let measured = format!("{alive} of {SESSIONS} ({:?})", line.afterwards);
-    table.row(
-        &format!("{name}: sessions that refresh afterwards"),
-        "all",
-        &measured,
-        alive == SESSIONS_COUNT,
-    );
+    // One that is told 503 here lives too: its browser comes again.
+    let of = |status| line.afterwards.get(&status).copied().unwrap_or(0);
+    let destroyed = u64::try_from(many)?.saturating_sub(of(200) + of(503));
+    let measured = format!("{destroyed}; once more: {:?}", line.afterwards);
+    table.row(&format!("{name}: sessions destroyed"), "0", &measured, destroyed == 0);
     Ok(())
 }
 
@@ -148,5 +148,6 @@ fn attack(kind: &str, at: SocketAddr, seconds: u32) -> Result<Command> {
 }
 
 const SESSIONS: usize = 2_000;
-const SESSIONS_COUNT: u64 = 2_000;
+/// More sessions than are answered in a second, so that hardly a refresh is signed while the overload lasts.
+const SESSIONS_A_SECOND: usize = 6_000;
 const RELOAD_RATE: f64 = 1_000.0;

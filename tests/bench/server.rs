@@ -84,6 +84,12 @@ impl Load {
         self.option("--target", address.to_owned())
     }
 
+    /// The first refresh of each session is signed beforehand.
+    pub(crate) fn presigned(mut self) -> Self {
+        self.more.push("--presigned".to_owned());
+        self
+    }
+
     /// Each session refreshes once more when the load is over.
     pub(crate) fn afterwards(mut self) -> Self {
         self.more.push("--afterwards".to_owned());

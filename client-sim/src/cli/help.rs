@@ -139,6 +139,7 @@ holdfast-sim load KIND: ask many times a second, over plain http.
                                that must wait for its connection is counted from when it was due
   --target URL                 for dpop-verify: ask that server, with tokens of this one;
                                for page: the page, at the gateway
+  --presigned                  for refresh: sign the first of each session beforehand
   --afterwards                 for refresh: when the load is over, have each session refresh
                                once more, calmly, and count what is answered
 

@@ -89,6 +89,7 @@ struct Written {
     rate: Option<NonZeroU32>,
     target: Option<String>,
     afterwards: bool,
+    presigned: bool,
 }
 
 /// Reads the command line.
@@ -173,6 +174,7 @@ impl Written {
             "proofs" => self.proofs = Some(value()?.parse().map_err(usage)?),
             "nonces" => self.nonces = true,
             "rate" => self.rate = Some(value()?.parse().map_err(usage)?),
+            "presigned" => self.presigned = true,
             "afterwards" => self.afterwards = true,
             "target" => self.target = Some(text(value()?)?),
             unknown => return Err(Failure::Usage(format!("there is no option --{unknown}"))),
@@ -224,8 +226,8 @@ impl Written {
         if self.target.is_none() && kind == Kind::Page {
             return Err(Failure::Usage("`load page` needs --target, the page behind the gateway".to_owned()));
         }
-        if self.afterwards && kind != Kind::Refresh {
-            return Err(Failure::Usage("--afterwards is for `load refresh`".to_owned()));
+        if (self.afterwards || self.presigned) && kind != Kind::Refresh {
+            return Err(Failure::Usage("--afterwards and --presigned are for `load refresh`".to_owned()));
         }
         let secret = self.gateway_secret_file.as_deref().map(read_line).transpose()?;
         let seconds = self.seconds.unwrap_or(10);
@@ -243,6 +245,7 @@ impl Written {
             rate: self.rate,
             target: self.target.as_deref().map(url).transpose()?,
             afterwards: self.afterwards,
+            presigned: self.presigned,
         })
     }
 

@@ -99,6 +99,9 @@ pub struct Plan {
     pub target: Option<Url>,
     /// Whether each question is asked once more after the load, calmly: a session that lived through it refreshes.
     pub afterwards: bool,
+    /// Whether the first refresh of each session is signed before the load begins: signing costs the client as much as
+    /// verifying costs the server, which could not be overloaded otherwise.
+    pub presigned: bool,
 }
 
 /// Prepares the sessions, then asks until the time is over or nothing is left to ask.
@@ -176,7 +179,13 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
             Ok((target.clone(), Script::fixed(requests.collect(), connections)))
         }
         Kind::Refresh => {
-            let prepared = Prepared::bound(setup, plan).await?;
+            let mut prepared = Prepared::bound(setup, plan).await?;
+            if plan.presigned {
+                prepared
+                    .clients
+                    .iter_mut()
+                    .try_for_each(|client| client.refresh(setup).map(|_request| ()))?;
+            }
             Ok((setup.public.clone(), Script::refreshing(prepared.clients, connections, setup)))
         }
         Kind::Register => {
@@ -211,4 +220,4 @@ fn spent(pid: Option<u32>, before: Option<Duration>) -> Result<Option<Duration>,
 const REST: Duration = Duration::from_secs(1);
 
 /// Questions a second of a load that is none.
-const CALM: NonZeroU32 = NonZeroU32::new(500).unwrap();
+const CALM: NonZeroU32 = NonZeroU32::new(1_000).unwrap();

@@ -87,7 +87,14 @@ async fn what_a_busy_server_turned_away_is_sent_again_as_it_was_and_each_session
     let proofs = Arc::new(std::sync::Mutex::new(Vec::new()));
     let base = crate::canned::serve(busy(Arc::clone(&proofs))).await;
     let kind = Kind::Refresh;
-    let plan = Plan { kind, sessions: 5, afterwards: true, rate: NonZeroU32::new(200), ..plan(base.clone()) };
+    let plan = Plan {
+        kind,
+        sessions: 5,
+        afterwards: true,
+        presigned: true,
+        rate: NonZeroU32::new(200),
+        ..plan(base.clone())
+    };
     let summary = run(&setup(&base), &plan).await.unwrap();
     let [turned_away, taken] = [503, 200].map(|status| summary.statuses.get(&status).copied().unwrap_or(0));
     assert!(turned_away > 0 && taken > 0 && summary.errors == 0, "{summary:?}");
@@ -165,5 +172,6 @@ fn plan(url: Url) -> Plan {
         rate: None,
         target: None,
         afterwards: false,
+        presigned: false,
     }
 }
