@@ -24,7 +24,12 @@ impl Listening {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address.trim())
+        format!("http://{}{path}", self.address())
+    }
+
+    /// What it printed.
+    pub(crate) fn address(&self) -> &str {
+        self.address.trim()
     }
 
     pub(crate) fn pid(&self) -> u32 {

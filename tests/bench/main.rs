@@ -1,7 +1,11 @@
 //! The benchmark of the whole server: see `tests/bench/run`.
 
+mod attack;
+mod demand;
 mod dpop;
 mod floor;
+mod gateways;
+mod hostile;
 mod listening;
 mod peers;
 mod report;
@@ -28,10 +32,17 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
+        Some("attack") => {
+            let [_, kind, at, seconds] = arguments else { bail!("usage: attack KIND ADDRESS SECONDS") };
+            attack::run(kind, at.parse()?, seconds.parse()?)
+        }
         Some("route") => floor::serve_bare_route(),
         Some("verify") => floor::verify_for(seconds(arguments)?),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+            if has("--gateways") || has("--hostile") {
+                return demanded(has("--gateways"), has("--hostile"), seconds(arguments)?);
+            }
             all(&Plan {
                 seconds: seconds(arguments)?,
                 cookies: !has("--dpop"),
@@ -40,8 +51,21 @@ fn run(arguments: &[String]) -> Result<()> {
                 remembered: has("--remembered"),
             })
         }
-        _ => bail!("usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered]"),
+        _ => bail!(
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile]"
+        ),
     }
+}
+
+/// What has a demand beside it.
+fn demanded(gateways: bool, hostile: bool, seconds: u32) -> Result<()> {
+    if gateways {
+        gateways::measure(seconds)?;
+    }
+    if hostile {
+        hostile::measure(seconds)?;
+    }
+    Ok(())
 }
 
 struct Plan {

@@ -19,6 +19,11 @@ pub(crate) struct Line {
     pub(crate) errors: u64,
     #[serde(default)]
     pub(crate) statuses: BTreeMap<u16, u64>,
+    #[serde(default)]
+    pub(crate) p99_us_of_status: BTreeMap<u16, f64>,
+    /// Statuses of the same questions, asked once more when the load was over.
+    #[serde(default)]
+    pub(crate) afterwards: BTreeMap<u16, u64>,
     /// Microseconds that a bare verification took just before or just after, whichever was less.
     #[serde(skip)]
     pub(crate) verification: f64,

@@ -74,6 +74,28 @@ impl Load {
         load
     }
 
+    /// On so many connections.
+    pub(crate) fn connections(self, connections: u32) -> Self {
+        self.option("--connections", connections.to_string())
+    }
+
+    /// The page at this address, behind a gateway.
+    pub(crate) fn page(self, address: &str) -> Self {
+        self.option("--target", address.to_owned())
+    }
+
+    /// The first refresh of each session is signed beforehand.
+    pub(crate) fn presigned(mut self) -> Self {
+        self.more.push("--presigned".to_owned());
+        self
+    }
+
+    /// Each session refreshes once more when the load is over.
+    pub(crate) fn afterwards(mut self) -> Self {
+        self.more.push("--afterwards".to_owned());
+        self
+    }
+
     fn option(mut self, name: &str, value: String) -> Self {
         self.more.extend([name.to_owned(), value]);
         self
@@ -131,6 +153,23 @@ impl Server {
     /// Where its public keys are.
     pub(crate) fn jwks(&self) -> String {
         format!("http://{}/_holdfast/jwks", self.public)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    pub(crate) fn internal(&self) -> SocketAddr {
+        self.internal
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("holdfast.log"))?)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {
@@ -214,7 +253,7 @@ fn is_ready(address: SocketAddr) -> bool {
     ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
@@ -262,4 +301,4 @@ redirect_uris = ["http://127.0.0.1/callback"]
 const CLIENT: &str = "bench";
 const TOKEN: &str = "bench-token";
 const TOKEN_SHA256: &str = "7137e16f75a1d75b6fd65930672814806cdc1a0d6e0aa38611afc996a402258b";
-const SECRET: &str = "a-gateway-secret-for-the-benchmark";
+pub(crate) const SECRET: &str = "a-gateway-secret-for-the-benchmark";

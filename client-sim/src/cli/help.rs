@@ -114,6 +114,7 @@ holdfast-sim load KIND: ask many times a second, over plain http.
 
   check      POST /v1/check
   verify     GET /verify/nginx
+  page       GET a page behind a gateway (--target), with the cookie of a bound session
   refresh    DBSC refreshes, each signed on the fly
   register   DBSC registrations, one for each prepared session
   sessions   only create and bind sessions
@@ -126,7 +127,7 @@ holdfast-sim load KIND: ask many times a second, over plain http.
   --sessions N                 sessions to prepare                        [100]
   --connections C              connections that ask at once               [32]
   --seconds S                  for how long                               [10]
-  --warm                       for check, verify and url: ask each question once before
+  --warm                       for check, verify, page and url: ask each question once before
                                counting; for dpop-check and dpop-verify: one of each session
   --pid PID                    count the CPU time of this server process
   --gateway-secret-file FILE   for verify and dpop-verify: the gateway's secret
@@ -136,7 +137,11 @@ holdfast-sim load KIND: ask many times a second, over plain http.
                                as the server's max_age and skew say, signing included
   --rate N                     ask N times a second, on all connections together. A question
                                that must wait for its connection is counted from when it was due
-  --target URL                 for dpop-verify: ask that server, with tokens of this one
+  --target URL                 for dpop-verify: ask that server, with tokens of this one;
+                               for page: the page, at the gateway
+  --presigned                  for refresh: sign the first of each session beforehand
+  --afterwards                 for refresh: when the load is over, have each session refresh
+                               once more, calmly, and count what is answered
 
 The loads of OAuth clients need --client-id. Sessions are prepared through the real endpoints, so --public must
 be plain http for all but `url`.

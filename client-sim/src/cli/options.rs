@@ -88,6 +88,8 @@ struct Written {
     nonces: bool,
     rate: Option<NonZeroU32>,
     target: Option<String>,
+    afterwards: bool,
+    presigned: bool,
 }
 
 /// Reads the command line.
@@ -172,6 +174,8 @@ impl Written {
             "proofs" => self.proofs = Some(value()?.parse().map_err(usage)?),
             "nonces" => self.nonces = true,
             "rate" => self.rate = Some(value()?.parse().map_err(usage)?),
+            "presigned" => self.presigned = true,
+            "afterwards" => self.afterwards = true,
             "target" => self.target = Some(text(value()?)?),
             unknown => return Err(Failure::Usage(format!("there is no option --{unknown}"))),
         }
@@ -204,19 +208,26 @@ impl Written {
             ("dpop-check", None) => Kind::DpopCheck,
             ("dpop-refresh", None) => Kind::DpopRefresh,
             ("dpop-verify", None) => Kind::DpopVerify,
+            ("page", None) => Kind::Page,
             ("refresh", None) => Kind::Refresh,
             ("register", None) => Kind::Register,
             ("sessions", None) => Kind::Sessions,
             ("verify", None) => Kind::Verify,
             ("url", Some(target)) => Kind::Url(url(target)?),
             _ => {
-                let kinds = "check, verify, refresh, register, sessions, dpop-check, dpop-verify, dpop-refresh, \
-                             or `url URL`";
+                let kinds = "check, verify, page, refresh, register, sessions, dpop-check, dpop-verify, \
+                             dpop-refresh, or `url URL`";
                 return Err(Failure::Usage(format!("load speaks {kinds}, not `{kind}`")));
             }
         };
-        if self.target.is_some() && kind != Kind::DpopVerify {
-            return Err(Failure::Usage("--target is for `load dpop-verify`".to_owned()));
+        if self.target.is_some() && !matches!(kind, Kind::DpopVerify | Kind::Page) {
+            return Err(Failure::Usage("--target is for `load dpop-verify` and `load page`".to_owned()));
+        }
+        if self.target.is_none() && kind == Kind::Page {
+            return Err(Failure::Usage("`load page` needs --target, the page behind the gateway".to_owned()));
+        }
+        if (self.afterwards || self.presigned) && kind != Kind::Refresh {
+            return Err(Failure::Usage("--afterwards and --presigned are for `load refresh`".to_owned()));
         }
         let secret = self.gateway_secret_file.as_deref().map(read_line).transpose()?;
         let seconds = self.seconds.unwrap_or(10);
@@ -233,6 +244,8 @@ impl Written {
             gateway_secret: secret,
             rate: self.rate,
             target: self.target.as_deref().map(url).transpose()?,
+            afterwards: self.afterwards,
+            presigned: self.presigned,
         })
     }
 
@@ -401,6 +414,8 @@ mod tests {
             &["login", "--origin", "https://a.example/x"],
             &["load", "url", "ftp://a.example"],
             &["load", "check", "--target", "http://127.0.0.1:1", "--token-file", "/dev/null"],
+            &["load", "page", "--token-file", "/dev/null"],
+            &["load", "check", "--afterwards", "--token-file", "/dev/null"],
             &["load", "check", "--rate", "0"],
             &["token", "now"],
             &["token", "--scope", "read", "--token-file", "/dev/null"],

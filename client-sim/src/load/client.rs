@@ -20,6 +20,8 @@ pub(super) struct Client {
     /// `name=value` of the session cookie.
     pub(super) cookie: String,
     pub(super) challenge: Option<String>,
+    /// The refresh that is not answered yet.
+    pending: Option<Vec<u8>>,
     offer: Option<Offer>,
     key: EcdsaKeyPair,
     jwk: Jwk,
@@ -52,7 +54,15 @@ impl Client {
         let jwk = Jwk::p256(&x, &y);
         let session = login.session.id;
         Ok((
-            Self { session, cookie: cookie.unwrap_or_default(), challenge: None, offer, key, jwk },
+            Self {
+                session,
+                cookie: cookie.unwrap_or_default(),
+                challenge: None,
+                pending: None,
+                offer,
+                key,
+                jwk,
+            },
             head.status,
         ))
     }
@@ -67,8 +77,17 @@ impl Client {
         Ok(script::register(setup, offer.endpoint.path(), &proof, &self.cookie))
     }
 
-    /// The refresh request: signed if a challenge is known, bare otherwise.
-    pub(super) fn refresh(&self, setup: &Setup) -> Result<Vec<u8>, Failure> {
+    /// The refresh request: signed if a challenge is known, bare otherwise. What a busy server turned away is sent once
+    /// more as it was.
+    pub(super) fn refresh(&mut self, setup: &Setup) -> Result<&[u8], Failure> {
+        let request = match self.pending.take() {
+            Some(request) => request,
+            None => self.fresh_refresh(setup)?,
+        };
+        Ok(self.pending.insert(request))
+    }
+
+    fn fresh_refresh(&self, setup: &Setup) -> Result<Vec<u8>, Failure> {
         let Some(challenge) = self.challenge.as_deref() else {
             return Ok(script::refresh(setup, &self.session, None, &self.cookie));
         };
@@ -79,6 +98,9 @@ impl Client {
 
     /// Takes the next challenge, and a new cookie if there is one.
     pub(super) fn read(&mut self, setup: &Setup, connection: &Connection, head: Head) {
+        if head.status != 503 {
+            self.pending = None;
+        }
         if let Some(header) = connection.header(CHALLENGE) {
             self.challenge = challenge::challenge_for(&header, &self.session).or(self.challenge.take());
         }

@@ -13,10 +13,9 @@ use crate::Failure;
 /// What was counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) statuses: BTreeMap<u16, u64>,
+    /// Of each status, how many microseconds each answer took.
+    pub(super) micros: BTreeMap<u16, Vec<u32>>,
     pub(super) errors: u64,
-    /// One entry a request.
-    pub(super) micros: Vec<u32>,
     /// The last error's own words.
     pub(super) last_error: Option<String>,
 }
@@ -24,17 +23,16 @@ pub(super) struct Tally {
 impl Tally {
     /// One answered request.
     pub(super) fn count(&mut self, status: u16, took: Duration) {
-        *self.statuses.entry(status).or_default() += 1;
-        self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.micros.entry(status).or_default().push(micros);
     }
 
     /// What another connection counted.
     pub(super) fn add(&mut self, other: Self) {
-        for (status, count) in other.statuses {
-            *self.statuses.entry(status).or_default() += count;
+        for (status, micros) in other.micros {
+            self.micros.entry(status).or_default().extend(micros);
         }
         self.errors += other.errors;
-        self.micros.extend(other.micros);
         self.last_error = other.last_error.or(self.last_error.take());
     }
 }
@@ -46,24 +44,27 @@ pub(super) enum Until {
     Moment(Instant),
     /// After so many questions.
     Questions(usize),
+    /// When each of its questions was asked once.
+    Round,
 }
 
 impl Until {
-    fn is_over(self, now: Instant, asked: usize) -> bool {
+    fn is_over(self, now: Instant, asked: usize, round: usize) -> bool {
         match self {
             Self::Moment(moment) => now >= moment,
             Self::Questions(questions) => asked >= questions,
+            Self::Round => asked >= round,
         }
     }
 }
 
-/// Runs every script on a connection of its own.
+/// Runs every script on a connection of its own, and gives them back as they are then.
 pub(super) async fn all(
     target: &Url,
     scripts: Vec<Script>,
     until: Until,
     pace: Option<Pace>,
-) -> Result<Tally, Failure> {
+) -> Result<(Tally, Vec<Script>), Failure> {
     let mut opened = Vec::with_capacity(scripts.len());
     for script in scripts {
         opened.push((Connection::open(target).await?, script));
@@ -77,11 +78,13 @@ pub(super) async fn all(
             tokio::spawn(one(target.clone(), connection, script, until, clocked))
         })
         .collect();
-    let mut total = Tally::default();
+    let (mut total, mut scripts) = (Tally::default(), Vec::with_capacity(count));
     for task in tasks {
-        total.add(task.await.map_err(|error| Failure::network("under load", error))?);
+        let (tally, script) = task.await.map_err(|error| Failure::network("under load", error))?;
+        total.add(tally);
+        scripts.push(script);
     }
-    Ok(total)
+    Ok((total, scripts))
 }
 
 async fn one(
@@ -90,11 +93,11 @@ async fn one(
     mut script: Script,
     until: Until,
     mut clocked: Option<Clocked>,
-) -> Tally {
+) -> (Tally, Script) {
     let mut tally = Tally::default();
     let mut now = Instant::now();
-    let mut asked = 0;
-    while !until.is_over(now, asked) {
+    let (mut asked, round) = (0, script.questions());
+    while !until.is_over(now, asked, round) {
         if let Some(clocked) = &mut clocked {
             now = clocked.next().await;
         }
@@ -115,5 +118,5 @@ async fn one(
         }
         now = done;
     }
-    tally
+    (tally, script)
 }

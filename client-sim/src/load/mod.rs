@@ -40,6 +40,8 @@ pub enum Kind {
     DpopRefresh,
     /// `GET /verify/nginx` with an access token and a DPoP proof of its own each time.
     DpopVerify,
+    /// `GET` of a page behind a gateway, with the cookie of a bound session.
+    Page,
     /// DBSC refreshes, signed on the fly.
     Refresh,
     /// DBSC registrations, each of a new session.
@@ -60,6 +62,7 @@ impl Kind {
             Self::DpopCheck => "dpop-check",
             Self::DpopRefresh => "dpop-refresh",
             Self::DpopVerify => "dpop-verify",
+            Self::Page => "page",
             Self::Refresh => "refresh",
             Self::Register => "register",
             Self::Sessions => "sessions",
@@ -92,8 +95,13 @@ pub struct Plan {
     pub gateway_secret: Option<String>,
     /// How many questions a second all connections together ask; as many as are answered if nothing is said.
     pub rate: Option<NonZeroU32>,
-    /// Another server that is asked what `dpop-verify` asks, with tokens and proofs of this one.
+    /// Another server that is asked what `dpop-verify` asks, with tokens and proofs of this one; the page of `page`.
     pub target: Option<Url>,
+    /// Whether each question is asked once more after the load, calmly: a session that lived through it refreshes.
+    pub afterwards: bool,
+    /// Whether the first refresh of each session is signed before the load begins: signing costs the client as much as
+    /// verifying costs the server, which could not be overloaded otherwise.
+    pub presigned: bool,
 }
 
 /// Prepares the sessions, then asks until the time is over or nothing is left to ask.
@@ -108,16 +116,23 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
     let cpu = plan.pid.map(process::cpu_time).transpose()?;
     let started = Instant::now();
     let pace = plan.rate.map(|rate| Pace { started, rate });
-    let tally = drive::all(&target, scripts, Until::Moment(started + plan.span), pace).await?;
-    let cpu = spent(plan.pid, cpu)?;
-    Ok(Summary::new(plan.kind.name(), tally, started.elapsed(), cpu))
+    let (tally, scripts) = drive::all(&target, scripts, Until::Moment(started + plan.span), pace).await?;
+    let (took, cpu) = (started.elapsed(), spent(plan.pid, cpu)?);
+    let mut summary = Summary::new(plan.kind.name(), tally, took, cpu);
+    if plan.afterwards {
+        tokio::time::sleep(REST).await;
+        let calm = Some(Pace { started: Instant::now(), rate: CALM });
+        let (tally, _scripts) = drive::all(&target, scripts, Until::Round, calm).await?;
+        summary = summary.with_afterwards(&tally);
+    }
+    Ok(summary)
 }
 
 /// Asks each question once, uncounted, so that what is measured is not the first time of everything.
 async fn warm_up(target: &Url, scripts: &[Script]) -> Result<(), Failure> {
     let again: Vec<Script> = scripts.iter().filter_map(Script::again).collect();
     let questions = again.first().map_or(0, Script::questions).div_ceil(again.len().max(1));
-    drive::all(target, again, Until::Questions(questions), None).await.map(|_tally| ())
+    drive::all(target, again, Until::Questions(questions), None).await.map(|_outcome| ())
 }
 
 async fn sessions_alone(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
@@ -156,8 +171,21 @@ async fn scripts(setup: &Setup, plan: &Plan) -> Result<(Url, Vec<Script>), Failu
             let requests = prepared.clients.iter().map(|client| script::verify(setup, client, secret));
             Ok((setup.api.clone(), Script::fixed(requests.collect::<Result<_, _>>()?, connections)))
         }
-        Kind::Refresh => {
+        Kind::Page => {
+            let target = plan.target.as_ref();
+            let target = target.ok_or_else(|| Failure::Usage("`load page` needs a --target".to_owned()))?;
             let prepared = Prepared::bound(setup, plan).await?;
+            let requests = prepared.clients.iter().map(|client| script::page(setup, target, client));
+            Ok((target.clone(), Script::fixed(requests.collect(), connections)))
+        }
+        Kind::Refresh => {
+            let mut prepared = Prepared::bound(setup, plan).await?;
+            if plan.presigned {
+                prepared
+                    .clients
+                    .iter_mut()
+                    .try_for_each(|client| client.refresh(setup).map(|_request| ()))?;
+            }
             Ok((setup.public.clone(), Script::refreshing(prepared.clients, connections, setup)))
         }
         Kind::Register => {
@@ -187,3 +215,9 @@ fn spent(pid: Option<u32>, before: Option<Duration>) -> Result<Option<Duration>,
     let after = pid.map(process::cpu_time).transpose()?;
     Ok(after.zip(before).map(|(after, before)| after.saturating_sub(before)))
 }
+
+/// What an overloaded server is given to come to rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// Questions a second of a load that is none.
+const CALM: NonZeroU32 = NonZeroU32::new(1_000).unwrap();

@@ -137,7 +137,7 @@ async fn refresh_once(
     setup: &Setup,
     connection: &mut Connection,
 ) -> Result<Head, Failure> {
-    let head = connection.exchange(&client.refresh(setup)?).await?;
+    let head = connection.exchange(client.refresh(setup)?).await?;
     client.read(setup, connection, head);
     Ok(head)
 }
@@ -187,6 +187,12 @@ pub(super) fn verify(setup: &Setup, client: &Client, secret: Option<&str>) -> Re
         client.cookie,
     )
     .into_bytes())
+}
+
+/// `GET` of a page behind a gateway, by the app's own name.
+pub(super) fn page(setup: &Setup, target: &Url, client: &Client) -> Vec<u8> {
+    let (path, host) = (target.path(), setup.origin.authority());
+    format!("GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\n\r\n", client.cookie).into_bytes()
 }
 
 /// A registration, as Chromium sends it.

@@ -34,12 +34,22 @@ pub struct Summary {
     pub last_error: Option<String>,
     /// How often each status came.
     pub statuses: BTreeMap<u16, u64>,
+    /// Of each status, the latency in microseconds that one answer in a hundred exceeds.
+    pub p99_us_of_status: BTreeMap<u16, u32>,
+    /// How often each status came when each question was asked once more after the load; 0 is no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub afterwards: Option<BTreeMap<u16, u64>>,
 }
 
 impl Summary {
     pub(super) fn new(kind: &'static str, mut tally: Tally, took: Duration, cpu: Option<Duration>) -> Self {
-        tally.micros.sort_unstable();
-        let requests: u64 = tally.statuses.values().sum();
+        tally.micros.values_mut().for_each(|micros| micros.sort_unstable());
+        let mut all: Vec<u32> = tally.micros.values().flatten().copied().collect();
+        all.sort_unstable();
+        let requests = u64::try_from(all.len()).unwrap_or(u64::MAX);
+        let p99 = |(status, micros): (&u16, &Vec<u32>)| (*status, percentile(micros, 99));
+        let statuses = counts(&tally);
+        let p99_us_of_status = tally.micros.iter().map(p99).collect();
         let per = |span: Duration| {
             let seconds = span.as_secs_f64();
             if seconds > 0.0 { count(requests) / seconds } else { 0.0 }
@@ -51,12 +61,24 @@ impl Summary {
             rps: per(took),
             cpu_seconds: cpu.map(|cpu| cpu.as_secs_f64()),
             per_cpu_second: cpu.map(per),
-            p50_us: percentile(&tally.micros, 50),
-            p99_us: percentile(&tally.micros, 99),
+            p50_us: percentile(&all, 50),
+            p99_us: percentile(&all, 99),
             errors: tally.errors,
             last_error: tally.last_error,
-            statuses: tally.statuses,
+            statuses,
+            p99_us_of_status,
+            afterwards: None,
         }
+    }
+
+    /// With what came when each question was asked once more.
+    pub(super) fn with_afterwards(mut self, tally: &Tally) -> Self {
+        let mut statuses = counts(tally);
+        if tally.errors > 0 {
+            statuses.insert(0, tally.errors);
+        }
+        self.afterwards = Some(statuses);
+        self
     }
 
     /// Whether every request was answered with success.
@@ -73,14 +95,25 @@ impl Summary {
         if let (Some(cpu), Some(per)) = (self.cpu_seconds, self.per_cpu_second) {
             writeln!(out, "  the server used {cpu:.2} s of CPU: {per:.0} answers per CPU second")?;
         }
-        let statuses: Vec<String> =
-            self.statuses.iter().map(|(status, count)| format!("{status} x {count}")).collect();
-        writeln!(out, "  statuses: {}; errors: {}", statuses.join(", "), self.errors)?;
+        writeln!(out, "  statuses: {}; errors: {}", told(&self.statuses), self.errors)?;
+        if let Some(afterwards) = &self.afterwards {
+            writeln!(out, "  once more afterwards: {}", told(afterwards))?;
+        }
         match &self.last_error {
             Some(error) => writeln!(out, "  the last error: {error}"),
             None => Ok(()),
         }
     }
+}
+
+fn counts(tally: &Tally) -> BTreeMap<u16, u64> {
+    let count = |micros: &Vec<u32>| u64::try_from(micros.len()).unwrap_or(u64::MAX);
+    tally.micros.iter().map(|(status, micros)| (*status, count(micros))).collect()
+}
+
+fn told(statuses: &BTreeMap<u16, u64>) -> String {
+    let each = statuses.iter().map(|(status, count)| format!("{status} x {count}"));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn percentile(sorted: &[u32], percent: usize) -> u32 {

@@ -82,6 +82,73 @@ async fn tokens_are_renewed_in_turn() {
     assert_eq!((distinct.len(), used.is_empty()), (used.len(), false), "each token is used once");
 }
 
+#[tokio::test]
+async fn what_a_busy_server_turned_away_is_sent_again_as_it_was_and_each_session_refreshes_once_more() {
+    let proofs = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let base = crate::canned::serve(busy(Arc::clone(&proofs))).await;
+    let kind = Kind::Refresh;
+    let plan = Plan {
+        kind,
+        sessions: 5,
+        afterwards: true,
+        presigned: true,
+        rate: NonZeroU32::new(200),
+        ..plan(base.clone())
+    };
+    let summary = run(&setup(&base), &plan).await.unwrap();
+    let [turned_away, taken] = [503, 200].map(|status| summary.statuses.get(&status).copied().unwrap_or(0));
+    assert!(turned_away > 0 && taken > 0 && summary.errors == 0, "{summary:?}");
+    assert_eq!(summary.p99_us_of_status.keys().collect::<Vec<_>>(), [&200, &503]);
+    let afterwards: u64 = summary.afterwards.iter().flat_map(|statuses| statuses.values()).sum();
+    assert_eq!(afterwards, 5, "each session once");
+    let proofs = proofs.lock().unwrap();
+    for (session, proof, status) in proofs.iter() {
+        let again = proofs.iter().filter(|(s, p, _)| (s, p) == (session, proof));
+        let answered = again.filter(|(.., status)| *status == 200).count();
+        assert!(answered <= 1, "a proof that was taken is not shown again");
+        let later = proofs.iter().skip_while(|entry| entry.1 != *proof).filter(|(s, ..)| s == session);
+        let next = later.skip(1).map(|(_, proof, _)| proof).next();
+        assert!(*status == 200 || next.is_none_or(|next| next == proof), "the same proof comes again");
+    }
+}
+
+/// The session, the proof, and the answer of each refresh.
+type Refreshes = Arc<std::sync::Mutex<Vec<(String, String, u16)>>>;
+
+/// A server that binds everybody, and turns away every other refresh of a session.
+fn busy(seen: Refreshes) -> Router {
+    use axum::extract::Request;
+    use axum::routing::post;
+    let sessions = std::sync::atomic::AtomicUsize::new(0);
+    let create = move || {
+        let id = format!("s{}", sessions.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let headers = [
+            ["Secure-Session-Registration", r#"(ES256);path="/register";challenge="c""#],
+            ["Set-Cookie", "__Host-holdfast=v; Path=/; Secure"],
+        ];
+        let body = serde_json::json!({ "session": { "id": id, "user": "u" }, "response_headers": headers });
+        let canned = Canned::status(201).body(&body.to_string());
+        std::future::ready(canned.response())
+    };
+    let register = async || Canned::status(200).response();
+    let refresh = move |request: Request| {
+        let field = |name| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let (session, proof) = (field("sec-secure-session-id"), field("secure-session-response"));
+        let mut seen = seen.lock().unwrap();
+        let is_second = seen.iter().filter(|(s, ..)| *s == session).count() % 2 == 1;
+        let status = if is_second { 200 } else { 503 };
+        let challenge = format!("\"{}\";id=\"{session}\"", seen.len());
+        seen.push((session, proof, status));
+        let canned = Canned::status(status);
+        let canned = if is_second { canned.with("Secure-Session-Challenge", &challenge) } else { canned };
+        std::future::ready(canned.response())
+    };
+    Router::new()
+        .route("/v1/sessions", post(create))
+        .route("/register", post(register))
+        .route("/_holdfast/dbsc/refresh", post(refresh))
+}
+
 fn dpop_plan() -> Plan {
     plan(Url::parse("http://127.0.0.1").unwrap())
 }
@@ -104,5 +171,7 @@ fn plan(url: Url) -> Plan {
         gateway_secret: None,
         rate: None,
         target: None,
+        afterwards: false,
+        presigned: false,
     }
 }

@@ -1,12 +1,6 @@
 //! The accept loop and its connections.
 
-use std::{
-    error::Error,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     rt::{Read, Write},
@@ -158,7 +152,8 @@ impl Shared {
         match tls {
             None => self.speak(is_http2, stream, peer, &limits, stop).await,
             Some(tls) => {
-                let accepting = TlsAcceptor::from(tls).accept(stream);
+                // In a box: the task of a connection without TLS, or after its handshake, needs no room for one.
+                let accepting = Box::pin(TlsAcceptor::from(tls).accept(stream));
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE, accepting).await {
                     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                     self.speak(is_http2, stream, peer, &limits, stop).await;
@@ -180,11 +175,11 @@ impl Shared {
         let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
         match quiet {
             None => {
-                let connection = http1(limits).serve_connection(stream, service);
+                let connection = Box::pin(http1(limits).serve_connection(stream, service));
                 self.until_its_end(connection, std::future::pending(), stop).await;
             }
             Some(quiet) => {
-                let connection = http2(limits).serve_connection(stream, service);
+                let connection = Box::pin(http2(limits).serve_connection(stream, service));
                 self.until_its_end(connection, quiet.for_longer_than(limits.idle_timeout), stop).await;
             }
         }
@@ -196,11 +191,11 @@ impl Shared {
 
     async fn until_its_end(
         &self,
-        connection: impl Polite,
+        // In a box: the task would otherwise hold room for it at each step that it is handed on.
+        mut connection: Pin<Box<impl Polite>>,
         idle: impl Future<Output = ()>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let mut connection = pin!(connection);
         let patience = tokio::select! {
             ended = connection.as_mut() => return self.count(&ended),
             () = idle => {
