@@ -9,6 +9,8 @@ use crate::respond::ProblemCode;
 /// Something this server needs is not there right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
+    /// A living session is of an app that the configuration does not name at the moment.
+    App,
     /// More is asked about one session than `limits.session_rate` lets through.
     Busy,
     /// The operating system gives no randomness.
@@ -25,6 +27,7 @@ impl Trouble {
     /// The stable code.
     pub(crate) const fn code(&self) -> ProblemCode {
         match self {
+            Self::App => ProblemCode::AppUnconfigured,
             Self::Busy => ProblemCode::RateLimited,
             Self::Contention => ProblemCode::Contention,
             Self::Issuer => ProblemCode::IssuerUnavailable,
@@ -43,6 +46,7 @@ impl From<Unavailable> for Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::App => "the app of this session is not configured at the moment; the operator has to look",
             Self::Busy => "there were more requests for this session than limits.session_rate lets through; slow down, and try again",
             Self::Contention => "the session kept changing while the request was served; try again",
             Self::Issuer => "the issuer of this access token does not tell its keys; try again",

@@ -117,8 +117,9 @@ impl Holdfast {
     }
 
     /// Counts what browsers say about refreshes they gave up. It changes no decision: anybody can send the field.
-    pub(crate) fn count_skipped<'a>(&self, values: impl Iterator<Item = &'a str>) {
-        for reason in values.flat_map(holdfast_core::dbsc::headers::read_skipped) {
+    pub(crate) fn count_skipped<'a>(&self, values: impl Iterator<Item = &'a [u8]>) {
+        let texts = values.filter_map(|value| std::str::from_utf8(value).ok());
+        for reason in texts.flat_map(holdfast_core::dbsc::headers::read_skipped) {
             self.metrics.skipped(reason);
         }
     }

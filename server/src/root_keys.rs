@@ -73,7 +73,8 @@ impl RootKeys {
     }
 
     /// Puts a key of fresh random bytes in force. Former keys that were retired longer than `forget` ago are forgotten; those of
-    /// which nobody wrote down when they were retired are kept.
+    /// which nobody wrote down when they were retired are kept, unless `forget` is zero: then somebody has seen the keys, and
+    /// none of them may stay, whatever the file says of it.
     pub(crate) fn rotate(&mut self, random: [u8; 32], now: UnixTime, forget: Option<Duration>) -> Rotation {
         let digits = Zeroizing::new(hex(&random));
         let next = Line { key: RootKey::from_bytes(random), digits, retired_at: None };
@@ -81,7 +82,8 @@ impl RootKeys {
         self.former.insert(0, retired);
         let before = self.former.len();
         if let Some(forget) = forget {
-            self.former.retain(|line| line.retired_at.is_none_or(|at| now < at.after(forget)));
+            let stays = |line: &Line| line.retired_at.is_none_or(|at| now < at.after(forget));
+            self.former.retain(|line| !forget.is_zero() && stays(line));
         }
         Rotation { kept: self.former.len(), forgotten: before - self.former.len() }
     }
@@ -140,7 +142,13 @@ mod tests {
         let now = UnixTime::from_secs(1_800_000_000);
         let rotation = keys.rotate([4; 32], now, Some(HOUR));
         assert_eq!(rotation, Rotation { kept: 3, forgotten: 0 });
+        let mut seen = RootKeys::parse(&keys.to_text()).unwrap();
         assert_eq!(keys.into_keys().1.len(), 3);
+        let future = format!("{}\n{} # retired 2099-01-01T00:00:00Z\n", digits(1), digits(2));
+        let mut dated = RootKeys::parse(&future).unwrap();
+        for keys in [&mut seen, &mut dated] {
+            assert_eq!(keys.rotate([5; 32], now, Some(Duration::ZERO)).kept, 0, "keys that were seen all go");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::{
         authorization::Authorization,
         cookies::{self, Credential},
         fetch::{FetchMetadata, only},
+        user_agent,
     },
     house::{App, Holdfast, of_session},
     telemetry::{Event, EventName},
@@ -51,15 +52,16 @@ pub(crate) struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// Reads what a request says of itself; `values` gives those of its fields that have a name. What is demanded of it is
+    /// Reads what a request says of itself; `fields` gives the values of those that have a name. What is demanded of it is
     /// what its route demands, and its client's address is not known.
-    pub(crate) fn read<V: Iterator<Item = &'a str>>(
+    pub(crate) fn read<V: Iterator<Item = &'a [u8]>>(
         house: &Holdfast,
         app: &'a App,
         method: &'a str,
         target: Option<&'a str>,
-        values: impl Fn(HeaderName) -> V,
+        fields: impl Fn(HeaderName) -> V,
     ) -> Self {
+        let values = |name| fields(name).map(|value| std::str::from_utf8(value).unwrap_or_default());
         let route = target.map_or(Ok(None), |target| app.routes.find(method, target));
         let demands = route.ok().flatten().map(|route| route.demands().into_owned()).unwrap_or_default();
         Self {
@@ -68,13 +70,13 @@ impl<'a> Question<'a> {
             target,
             route,
             demands,
-            credential: cookies::credential(values(header::COOKIE), &house.cookie_name),
+            credential: cookies::credential(fields(header::COOKIE), &house.cookie_name),
             authorization: Authorization::read(values(header::AUTHORIZATION)),
             proofs: values(dpop::PROOF).collect(),
-            hint: cookies::has(values(header::COOKIE), &house.hint_name),
+            hint: cookies::has(fields(header::COOKIE), &house.hint_name),
             fetch: FetchMetadata::read(|name| only(values(name))),
             client_ip: None,
-            user_agent: values(header::USER_AGENT).next(),
+            user_agent: values(header::USER_AGENT).next().map(user_agent),
         }
     }
 

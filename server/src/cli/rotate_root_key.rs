@@ -67,5 +67,10 @@ fn told(config: &Config, rotation: Rotation, forget: Option<Duration>) -> String
             "\nSome were retired less than session.absolute ago: sessions that were sealed with them have to log in again.",
         );
     }
+    if forget.is_some_and(|forget| forget.is_zero()) && !config.secrets.previous_root_key_files.is_empty() {
+        words.push_str(
+            "\nsecrets.previous_root_key_files still names former keys, which stay in force: take them out of the configuration too.",
+        );
+    }
     words
 }

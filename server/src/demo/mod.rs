@@ -11,7 +11,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use parking_lot::Mutex;
 
 use crate::{
@@ -64,7 +64,7 @@ impl Demo {
         credential: Credential<'_>,
         context: &Context,
     ) -> Result<Answer, Trouble> {
-        let values = |name| texts(headers, name);
+        let values = |name| bytes(headers, name);
         let question = Question {
             credential,
             // The demo is a site for browsers.
@@ -72,14 +72,18 @@ impl Demo {
             client_ip: Some(context.client_ip),
             ..Question::read(&self.house, &self.app, method, Some(target), values)
         };
-        self.house.count_skipped(texts(headers, SKIPPED));
+        self.house.count_skipped(bytes(headers, SKIPPED));
         check(&self.house, &question, context).await
     }
 
     /// The session cookie of a request.
     fn credential<'a>(&self, headers: &'a HeaderMap) -> Credential<'a> {
-        cookies::credential(texts(headers, header::COOKIE), &self.house.cookie_name)
+        cookies::credential(bytes(headers, header::COOKIE), &self.house.cookie_name)
     }
+}
+
+fn bytes(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
 fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {

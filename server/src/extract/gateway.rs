@@ -6,7 +6,11 @@ mod refusal;
 
 pub(crate) use refusal::{REASON_HEADER, Refusal};
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, Uri, header, request::Parts};
@@ -163,13 +167,17 @@ fn client_ip<'a>(
 }
 
 /// The address of a client that reaches the public listener, perhaps through a gateway of ours. What anybody else says
-/// about addresses is ignored.
+/// about addresses is ignored. Clients of whom a gateway tells nothing that can be read share one address: that of the
+/// gateway has no limits.
 pub(crate) fn public_client_ip(house: &Holdfast, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let Some(gateways) = house.gateways.as_ref().filter(|gateways| gateways.trusts(peer)) else {
         return peer;
     };
     let values = headers.get_all(X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
-    client_ip(gateways, Some(peer), values).ok().flatten().unwrap_or(peer)
+    match client_ip(gateways, Some(peer), values) {
+        Ok(client) => client.unwrap_or(peer),
+        Err(_unreadable) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    }
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

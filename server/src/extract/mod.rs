@@ -46,3 +46,24 @@ impl<S: Send + Sync> FromRequestParts<S> for PathPart {
         Ok(Self(part))
     }
 }
+
+/// As much of a `User-Agent` as is kept and written down: no browser's is longer, and nobody shall fill a disk with it.
+pub(crate) fn user_agent(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MOST_USER_AGENT_BYTES)).unwrap_or_default()
+}
+
+const MOST_USER_AGENT_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_agent_is_cut_between_characters() {
+        let most = MOST_USER_AGENT_BYTES;
+        assert_eq!(user_agent("Mozilla/5.0"), "Mozilla/5.0");
+        assert_eq!(user_agent(&"x".repeat(most + 1)), "x".repeat(most));
+        assert_eq!(user_agent(&"\u{e9}".repeat(most)), "\u{e9}".repeat(most / 2));
+        assert_eq!(user_agent(&format!("x{}", "\u{e9}".repeat(most))).len(), most - 1);
+    }
+}

@@ -134,7 +134,8 @@ impl Operation {
 
     /// Our own trouble, wherever the store is asked.
     pub(super) fn trouble(self) -> Self {
-        self.problem(ProblemCode::Contention)
+        self.problem(ProblemCode::AppUnconfigured)
+            .problem(ProblemCode::Contention)
             .problem(ProblemCode::RandomnessUnavailable)
             .problem(ProblemCode::RateLimited)
             .problem(ProblemCode::StoreUnavailable)

@@ -75,6 +75,8 @@ macro_rules! problem_codes {
 }
 
 problem_codes! {
+    /// The app of this session is not configured at the moment. Nothing was decided.
+    AppUnconfigured = SERVICE_UNAVAILABLE "app_unconfigured";
     /// The file is no backup, not whole, or not this server's. Nothing of it was taken.
     BadBackup = BAD_REQUEST "bad_backup";
     /// The request is not what the call takes; the detail says what is.

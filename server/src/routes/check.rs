@@ -34,7 +34,7 @@ pub(crate) async fn check(
     }
     let values = |name: HeaderName| {
         let is_it = move |key: &str| key.eq_ignore_ascii_case(name.as_str());
-        input.headers.iter().filter(move |(key, _)| is_it(key)).map(|(_, value)| &**value)
+        input.headers.iter().filter(move |(key, _)| is_it(key)).map(|(_, value)| value.as_bytes())
     };
     if !input.url.contains("://") {
         return Err(Problem::bad_request("url must be the absolute address that the client asked for"));

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use prost::Message as _;
 use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
 
@@ -34,21 +35,44 @@ pub(crate) async fn check(
     context: Context,
     request: Request,
 ) -> Response {
-    let (head, question) = request.into_parts();
+    let (mut head, question) = request.into_parts();
+    // What was promised of the encoding is of no matter: a message that is compressed says so itself.
+    head.headers.remove("grpc-encoding");
     let (gateway, question) = match gateway {
         Err(problem) => (Err(problem), Bytes::from_static(EMPTY_QUESTION)),
-        Ok(gateway) => match body::read(question, MOST_QUESTION_BYTES).await {
-            Some(question) => (Ok(gateway), question),
-            None => {
-                let detail = "the question is larger than 256 KiB, or did not come in ten seconds; send no bodies along";
-                (Err(Refusal::request(detail).tell(&house, &context)), Bytes::from_static(EMPTY_QUESTION))
-            }
+        Ok(gateway) => match read(question).await {
+            Ok(question) => (Ok(gateway), question),
+            Err(refusal) => (Err(refusal.tell(&house, &context)), Bytes::from_static(EMPTY_QUESTION)),
         },
     };
     let call = Authorization { house, gateway: Some(gateway), context };
     let mut grpc = Grpc::new(ProstCodec::<CheckResponse, CheckRequest>::default())
         .max_decoding_message_size(MOST_QUESTION_BYTES);
     grpc.unary(call, Request::from_parts(head, Body::from(question))).await.map(Body::new)
+}
+
+/// The one message of a call, still framed, once it is certain that it can be read. The library would answer what cannot
+/// with a failed call, and that is a yes where `failure_mode_allow` is set.
+async fn read(question: Body) -> Result<Bytes, Refusal> {
+    let too_large =
+        "the question is larger than 256 KiB, or did not come in ten seconds; send no bodies along";
+    let question =
+        body::read(question, MOST_QUESTION_BYTES).await.ok_or_else(|| Refusal::request(too_large))?;
+    let message = match question.split_first_chunk::<5>() {
+        // Not compressed, and as long as it says (gRPC over HTTP/2, Length-Prefixed-Message).
+        Some(([0, length @ ..], message))
+            if usize::try_from(u32::from_be_bytes(*length)) == Ok(message.len()) =>
+        {
+            message
+        }
+        Some(_) | None => {
+            return Err(Refusal::request("the question is not one uncompressed message of gRPC"));
+        }
+    };
+    match CheckRequest::decode(message) {
+        Ok(_readable) => Ok(question),
+        Err(_) => Err(Refusal::request("the question is no CheckRequest, or holds text that is no UTF-8")),
+    }
 }
 
 /// What is no call that is served, in the words of gRPC.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use holdfast_core::check::Reason;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
     context::Context,
@@ -29,7 +29,7 @@ pub(crate) async fn own_session(
 
 /// The request's session cookie, or why there is none.
 pub(super) fn cookie_of<'a>(house: &Holdfast, headers: &'a HeaderMap) -> Result<&'a str, Reason> {
-    let values = headers.get_all(header::COOKIE).iter().map(|value| value.to_str().unwrap_or_default());
+    let values = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     match cookies::credential(values, &house.cookie_name) {
         Credential::None => Err(Reason::NoCredential),
         Credential::Several => Err(Reason::DuplicateCookie),

@@ -113,7 +113,8 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
         if session.record().binding.as_ref().is_none_or(|binding| binding.method != Method::Dbsc) {
             return Err(Failure::Unknown);
         }
-        let app = house.app_named(&session.record().app).ok_or(Failure::Unknown)?;
+        // The session lives, and it is we who do not know its app at the moment: a browser must not drop it for that.
+        let app = house.app_named(&session.record().app).ok_or(Failure::Trouble(Trouble::App))?;
         let malformed = |rejection| Failure::Malformed(rejection, Some(Arc::clone(&session)));
         dbsc::refuse_cross_site(headers, &app.origin).map_err(malformed)?;
         let Some(proof) = &proof else { return Err(Failure::ProveIt(None, session)) };

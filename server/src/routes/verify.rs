@@ -91,8 +91,7 @@ pub(crate) async fn verify(
         let detail = "the address is below no configured app's origin; check the gateway's headers and [[apps]] origin";
         return Err(Refusal::new(RefusalCode::Policy, detail).tell(house, context));
     };
-    let values =
-        |name: HeaderName| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let values = |name: HeaderName| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     let question = Question {
         client_ip: request.client_ip,
         ..Question::read(house, app, request.method, Some(target), values)

@@ -54,6 +54,10 @@ async fn judge(
     let Some(found) = house.store.load(cookie.get().session).await? else {
         return Ok(Err(Reason::SessionUnknown));
     };
+    // Of an app that the configuration does not name any more, nothing is told.
+    if house.app_named(&found.session.record().app).is_none() {
+        return Ok(Err(Reason::SessionUnknown));
+    }
     let nothing_more = Requirements::default();
     let verdict =
         judge_session(cookie, &found.session, found.activity, &nothing_more, &house.policy, context.now);

@@ -1,7 +1,7 @@
 //! Generations of cookies: which of them is good, and for how long.
 
 use anyhow::Result;
-use holdfast_tests::server::{Server, Settings, tampered};
+use holdfast_tests::server::{COOKIE, ORIGIN, Server, Settings, tampered};
 use reqwest::Method;
 
 /// C02: requests cross rotations on the wire.
@@ -176,5 +176,31 @@ async fn the_audit_trail_holds_no_credential() -> Result<()> {
         members.sort();
         assert_eq!(members.join(" "), known);
     }
+    Ok(())
+}
+
+/// A neighbour's cookie may hold any bytes. It must not hide the session, least of all from a logout.
+#[tokio::test]
+async fn a_neighbours_cookie_hides_nothing() -> Result<()> {
+    let server = Server::with(Settings::default().behind_gateways()).await?;
+    for neighbour in [&b"theme=\xc3\xa9"[..], b"theme=\xe9\xff"] {
+        let bound = server.bind("alice").await?;
+        let field = [neighbour, format!("; {COOKIE}={}", bound.cookie).as_bytes()].concat();
+        let asked = server.nginx("GET", &format!("{ORIGIN}/orders")).bytes("cookie", &field);
+        assert_eq!(asked.send().await?.expect(200)?.header("holdfast-user"), Some("alice"));
+        server.public(Method::POST, "/_holdfast/logout").bytes("cookie", &field).send().await?.expect(204)?;
+        assert_eq!(server.session(&bound.id).await?.at("/state"), "ended");
+    }
+    Ok(())
+}
+
+/// Whatever a client calls itself, a line of the trail stays a line.
+#[tokio::test]
+async fn a_long_agent_fills_no_trail() -> Result<()> {
+    let server = Server::with(Settings::default().behind_gateways()).await?;
+    let call = server.nginx("GET", &format!("{ORIGIN}/orders")).header("user-agent", &"\"".repeat(60_000));
+    call.send().await?.expect(401)?;
+    let denied = server.audit().wait_for("session.denied", 1).await?;
+    assert_eq!(denied[0]["user_agent"].as_str().map(str::len), Some(512));
     Ok(())
 }

@@ -110,7 +110,7 @@ async fn what_a_route_demands_holds_for_gateways_and_apps() -> Result<()> {
         assert_eq!(told, (401, Some("step_up"), Some("binding_required")), "{kind}");
     }
     let cookie = format!("{COOKIE}={}", login.cookie);
-    for target in ["/admin", "/admin/", "//admin", "/x/../admin/", "/%61dmin?x", "/public/../admin"] {
+    for target in ["/admin", "/admin/", "/admin/x", "/%61dmin?x"] {
         let answer = ask(&server, "GET", target, &[["Cookie", &cookie]], json!({})).await?;
         assert_eq!(answer.verdict(), ("step_up", "binding_required"), "{target}");
     }
@@ -196,17 +196,9 @@ async fn a_scope_can_be_demanded_of_clients() -> Result<()> {
 #[tokio::test]
 async fn nothing_but_the_path_makes_a_request_public() -> Result<()> {
     let server = Server::with(settings()).await?;
-    for target in [
-        "/orders?x=/public/",
-        "/orders?/public/",
-        "/publican",
-        "/Public/",
-        "/x/public/",
-        "/public/../orders",
-        "/public/%2e%2e/orders",
-        "/login/x",
-        "/",
-    ] {
+    for target in
+        ["/orders?x=/public/", "/orders?/public/", "/publican", "/Public/", "/x/public/", "/login/x", "/"]
+    {
         for (kind, call) in as_written(&server, target) {
             assert_eq!(call.send().await?.status, 401, "{kind} {target}");
         }
@@ -234,6 +226,17 @@ async fn the_ambiguous_is_refused_and_explained() -> Result<()> {
         "/public/%c0%ae%c0%ae/orders",
         "/public/%zz",
         "/public/../../orders",
+        // A gateway hands these on as they came, and an app may resolve them or not.
+        "/public/../orders",
+        "/public/%2e%2e/orders",
+        "/admin/../public/x",
+        "/admin/%2E%2e/public/x",
+        "/public/./x",
+        "/public/.",
+        "//public/admin/users",
+        "//x/admin/users",
+        "/public//x",
+        "/admin//",
         "/admin%2fusers",
         "/admin;x",
     ] {
@@ -290,7 +293,9 @@ async fn tags_are_in_the_trail() -> Result<()> {
 
 /// The kinds that can be asked about this target: the client of the tests resolves dot segments in its own addresses.
 fn as_written(server: &Server, target: &str) -> Vec<(&'static str, holdfast_tests::server::Call)> {
-    let has_dots = target.split(['/', '?']).any(|segment| segment == ".." || segment == "%2e%2e");
+    let is_dots =
+        |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    let has_dots = target.split(['/', '?']).any(is_dots);
     server.kinds(&Method::GET, target).into_iter().filter(|(kind, _)| *kind != "envoy" || !has_dots).collect()
 }
 

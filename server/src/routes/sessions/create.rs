@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    extract::{AppPermit, Json, Object},
+    extract::{AppPermit, Json, Object, user_agent},
     house::{App, Holdfast},
     respond::Problem,
     sessions::{begin, is_user, open},
@@ -115,7 +115,7 @@ impl ClientInput {
             |ip: Box<str>| ip.parse().map_err(|_| Problem::bad_request("client.ip is not an IP address"));
         Ok(Box::new(Client {
             ip: self.ip.map(parse).transpose()?,
-            user_agent: self.user_agent.map(|text| Arc::from(cut(&text, MAX_USER_AGENT_BYTES))),
+            user_agent: self.user_agent.map(|text| Arc::from(user_agent(&text))),
         }))
     }
 }
@@ -143,13 +143,6 @@ fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
     }
 }
 
-/// The text up to `most` bytes, not cutting a character in two.
-fn cut(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
-}
-
-const MAX_USER_AGENT_BYTES: usize = 512;
 const MAX_ATTRIBUTES_BYTES: usize = 4096;
 
 #[cfg(test)]
@@ -164,12 +157,5 @@ mod tests {
         for user in ["", " alice", "alice ", "a\nb", "a\0b", "a\u{7f}", "\u{a0}a", &"x".repeat(257)] {
             assert!(refuse_bad_user(user).is_err(), "{user:?}");
         }
-    }
-
-    #[test]
-    fn cutting_keeps_characters_whole() {
-        assert_eq!(cut("abc", 5), "abc");
-        assert_eq!(cut("abc", 2), "ab");
-        assert_eq!(cut("éé", 3), "é");
     }
 }

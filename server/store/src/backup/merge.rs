@@ -106,6 +106,8 @@ impl<'a> Merge<'a> {
         notes: &mut Vec<(SessionId, Ended)>,
     ) {
         let id = record.id;
+        // Before the ends are looked at: whoever ends everybody in between ends this session too.
+        let epoch = self.store.epoch_now();
         let ended = self.endings.get(&id).copied().or_else(|| self.ended_with_everybody(&record));
         if let Some(ended) = ended.filter(|_| record.ended.is_none()) {
             record.ended = Some(ended);
@@ -118,7 +120,7 @@ impl<'a> Merge<'a> {
             return;
         }
         // Its own epoch has been judged; from here on it is one of ours.
-        record.epoch = self.store.epoch_now();
+        record.epoch = epoch;
         let ended = record.ended;
         let found = Found { session: self.store.slimmed(record), activity };
         if !matches!(judge(&found), Sweep::Keep) {

@@ -192,6 +192,30 @@ pub(crate) fn question(headers: &[(&str, &str)]) -> CheckRequest {
     }
 }
 
+/// Asks with these bytes in place of a framed message, and gives the answer as it is framed; none if the call failed.
+pub(crate) async fn ask_in_bytes(
+    address: SocketAddr,
+    secret: &str,
+    encoding: &str,
+    bytes: Vec<u8>,
+) -> Result<Option<CheckResponse>> {
+    let client = reqwest::Client::builder().http2_prior_knowledge().build()?;
+    let answer = client
+        .post(format!("http://{address}/envoy.service.auth.v3.Authorization/Check"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-encoding", encoding)
+        .header("holdfast-gateway-secret", secret)
+        .body(bytes)
+        .send()
+        .await?;
+    let body = answer.bytes().await?;
+    body.get(5..)
+        .filter(|message| !message.is_empty())
+        .map(|message| Ok(CheckResponse::decode(message)?))
+        .transpose()
+}
+
 /// The same question with something else in its request.
 pub(crate) fn altered(mut question: CheckRequest, change: impl FnOnce(&mut HttpRequest)) -> CheckRequest {
     let attributes = question.attributes.as_mut();

@@ -3,8 +3,8 @@
 mod envoy;
 
 use self::envoy::{
-    Address, CheckRequest, CheckResponse, HeaderMap, HeaderValue, Peer, Pipe, altered, ask, question,
-    value_of,
+    Address, CheckRequest, CheckResponse, HeaderMap, HeaderValue, Peer, Pipe, altered, ask, ask_in_bytes,
+    question, value_of,
 };
 use anyhow::{Context as _, Result, ensure};
 use holdfast_tests::server::{COOKIE, GATEWAY_SECRET, IDENTITY, ORIGIN, Proof, Server, Settings};
@@ -214,6 +214,41 @@ async fn strangers_are_denied() -> Result<()> {
     assert_eq!(server.metric(r#"holdfast_gateway_refused_total{reason="gateway_secret"}"#).await?, 1);
     let elsewhere = Server::with(settings().set("gateways.trusted", "10.0.0.0/8")).await?;
     assert_eq!(denied(&asked(&elsewhere, question(&[])).await?)?.0, 403);
+    Ok(())
+}
+
+/// What cannot be read is denied as well, and is no failed call either.
+#[tokio::test]
+async fn what_cannot_be_read_is_denied() -> Result<()> {
+    use prost::Message as _;
+    let server = Server::with(settings()).await?;
+    let address = server.grpc_addr().context("no gRPC")?;
+    let message = question(&[("x-text", "here")]).encode_to_vec();
+    let framed = |flag: u8, length: usize, message: &[u8]| -> Result<Vec<u8>> {
+        Ok([&[flag][..], &u32::try_from(length)?.to_be_bytes(), message].concat())
+    };
+    let whole = framed(0, message.len(), &message)?;
+    let good = ask_in_bytes(address, GATEWAY_SECRET, "identity", whole.clone()).await?;
+    assert_eq!(
+        denied(&good.context("a good question was not answered")?)?,
+        (401, "no_credential".to_owned())
+    );
+    let no_utf8: Vec<u8> = message.windows(4).position(|four| four == b"here").map_or_else(Vec::new, |at| {
+        message.iter().enumerate().map(|(here, byte)| if here == at { 0xff } else { *byte }).collect()
+    });
+    for (what, encoding, bytes) in [
+        ("nothing", "identity", Vec::new()),
+        ("no frame", "identity", b"garbage".to_vec()),
+        ("a torn frame", "identity", framed(0, message.len() + 1, &message)?),
+        ("two frames", "identity", [whole.clone(), whole].concat()),
+        ("no message", "identity", framed(0, 3, &[0xff; 3])?),
+        ("bytes that are no text", "identity", framed(0, no_utf8.len(), &no_utf8)?),
+        ("a compressed message", "gzip", framed(1, message.len(), &message)?),
+    ] {
+        let answer = ask_in_bytes(address, GATEWAY_SECRET, encoding, bytes).await?;
+        let answer = answer.with_context(|| format!("{what}: the call failed"))?;
+        assert_eq!(denied(&answer)?, (403, "policy_denied".to_owned()), "{what}");
+    }
     Ok(())
 }
 

@@ -179,6 +179,30 @@ async fn at_sighup_the_file_is_read_again() -> Result<()> {
     assert!(server.log().contains("the configuration was not loaded: holdfast.toml:"), "{}", server.log());
     assert_eq!(stage.api.check(&login.cookie).await?.verdict(), ("allow", "ok"));
 
+    // A living session whose app has another name for a while: its browser keeps it, and nobody is told of it.
+    let bound = stage.api.bind("alice").await?;
+    let refresh = async |stage: &Stage| {
+        let call = stage.api.public(Method::POST, "/_holdfast/dbsc/refresh");
+        Ok::<_, anyhow::Error>(call.header("sec-secure-session-id", &bound.id).send().await?.status)
+    };
+    assert_eq!(refresh(&stage).await?, 403);
+    std::fs::write(
+        &file,
+        stage
+            .config
+            .replace("name = \"shop\"", "name = \"moved\"")
+            .replace("app = \"shop\"", "app = \"moved\""),
+    )?;
+    server.hang_up()?;
+    audit.wait_for("config.loaded", 2).await?;
+    assert_eq!(refresh(&stage).await?, 503);
+    let own = stage.api.public(Method::GET, "/_holdfast/session").cookie(&bound.cookie).send().await?;
+    assert_eq!(own.status, 401);
+    std::fs::write(&file, &stage.config)?;
+    server.hang_up()?;
+    audit.wait_for("config.loaded", 3).await?;
+    assert_eq!(refresh(&stage).await?, 403);
+
     // The app "other" is gone, and its audience with it.
     let from = stage.config.find("[[apps]]\nname = \"other\"").context("other")?;
     let to = stage.config.get(from..).and_then(|rest| rest.find("[[clients]]")).context("clients")? + from;
@@ -186,7 +210,7 @@ async fn at_sighup_the_file_is_read_again() -> Result<()> {
     config.replace_range(from..to, "");
     std::fs::write(&file, config)?;
     server.hang_up()?;
-    audit.wait_for("config.loaded", 2).await?;
+    audit.wait_for("config.loaded", 4).await?;
     assert_eq!(other(&stage).await?, 401, "an app that was removed is refused");
     assert_eq!(stage.api.check(&login.cookie).await?.verdict(), ("allow", "ok"));
     let answer = stage.api.with_token(TOKEN, Method::GET, "/v1/sessions").send().await?;
