@@ -119,7 +119,7 @@ type Refreshes = Arc<std::sync::Mutex<Vec<(String, String, u16)>>>;
 fn busy(seen: Refreshes) -> Router {
     use axum::extract::Request;
     use axum::routing::post;
-    let sessions = std::sync::atomic::AtomicUsize::new(0);
+    let sessions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let create = move || {
         let id = format!("s{}", sessions.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let headers = [

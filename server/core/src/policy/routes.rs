@@ -209,8 +209,7 @@ mod tests {
             ("GET", "/admin/health", Some("/admin/health")),
             ("HEAD", "/admin/health", Some("/admin/health")),
             ("POST", "/admin/health", Some("/admin/")),
-            ("GET", "/admin/health/../x", Some("/admin/")),
-            ("GET", "/public/../admin", Some("/admin/")),
+            ("GET", "/%61dmin/x", Some("/admin/")),
             ("GET", "/orders?next=/admin/health", None),
             ("OPTIONS", "/orders", Some("/")),
             ("OPTIONS", "/admin", Some("/admin/")),
@@ -219,6 +218,8 @@ mod tests {
             assert_eq!(found(method, target), Ok(path.map(str::to_owned)), "{method} {target}");
         }
         assert_eq!(found("GET", "/admin/health%2f..%2fx"), Err(Ambiguous::EncodedDelimiter));
+        assert_eq!(found("GET", "/admin/health/../x"), Err(Ambiguous::DotSegment));
+        assert_eq!(found("GET", "//admin/health"), Err(Ambiguous::EmptySegment));
         assert_eq!(found("get", "/admin/health"), Err(Ambiguous::Method));
         assert_eq!(Routes::default().find("get", "/a%2fb"), Ok(None), "no routes, no difference");
     }
