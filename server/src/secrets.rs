@@ -49,9 +49,33 @@ impl Secrets {
         let file = &config.secrets.root_key_file;
         let (root_key, mut previous_root_keys) =
             read_root_keys("secrets.root_key_file", file, &mut warnings)?.into_keys();
+        let others = Others::read(config, &mut warnings)?;
+        previous_root_keys.extend(others.previous_root_keys);
+        Ok(Self { root_key, previous_root_keys, gateway: others.gateway, warnings })
+    }
+
+    /// Reads every secret that must be there before the first start, when there is no root key yet. Gives the warnings.
+    ///
+    /// # Errors
+    /// As [`Secrets::load`].
+    pub(crate) fn read_before_first_start(config: &Config) -> Result<Vec<String>, String> {
+        let mut warnings = Vec::new();
+        Others::read(config, &mut warnings).map(|_in_order| warnings)
+    }
+}
+
+/// Every secret but the root key that is in force.
+struct Others {
+    previous_root_keys: Vec<RootKey>,
+    gateway: Option<SecretText>,
+}
+
+impl Others {
+    fn read(config: &Config, warnings: &mut Vec<String>) -> Result<Self, String> {
+        let mut previous_root_keys = Vec::new();
         for file in &config.secrets.previous_root_key_files {
             let (first, others) =
-                read_root_keys("secrets.previous_root_key_files", file, &mut warnings)?.into_keys();
+                read_root_keys("secrets.previous_root_key_files", file, warnings)?.into_keys();
             previous_root_keys.push(first);
             previous_root_keys.extend(others);
         }
@@ -60,9 +84,9 @@ impl Secrets {
         }
         let gateway = match &config.gateways {
             None => None,
-            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, &mut warnings)?),
+            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, warnings)?),
         };
-        Ok(Self { root_key, previous_root_keys, gateway, warnings })
+        Ok(Self { previous_root_keys, gateway })
     }
 }
 
@@ -73,6 +97,10 @@ fn read_root_keys(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<
 
 fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
     let key = "gateways.secret_file";
+    if !file.exists() {
+        let file = file.display();
+        return Err(format!("{key}: {file} is missing; make it with: openssl rand -hex 32 > {file}"));
+    }
     let text = read_private(key, file, warnings)?;
     let secret = text.trim_ascii();
     let right = "make it with: openssl rand -hex 32";

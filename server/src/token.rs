@@ -15,6 +15,11 @@ impl TokenHash {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
+    /// What stands in examples where a hash belongs: 64 zeros, the hash of no token that anybody knows.
+    pub(crate) const fn of_example() -> Self {
+        Self([0; 32])
+    }
+
     /// Whether `presented` is the hash of the same token, in constant time.
     pub fn matches(&self, presented: &Self) -> Option<TokenMatches> {
         bool::from(self.0.ct_eq(&presented.0)).then_some(TokenMatches(()))
@@ -27,7 +32,7 @@ pub struct TokenMatches(());
 
 /// A new API token of 256 random bits: `hft_` and 64 hex digits, so that secret scanners can find a lost one.
 pub(crate) fn new_token(random: [u8; 32]) -> String {
-    format!("hft_{}", hex(&random))
+    format!("{TOKEN_PREFIX}{}", hex(&random))
 }
 
 impl fmt::Display for TokenHash {
@@ -69,6 +74,9 @@ impl fmt::Display for MalformedTokenHash {
 }
 
 impl std::error::Error for MalformedTokenHash {}
+
+/// What every token begins with.
+pub(crate) const TOKEN_PREFIX: &str = "hft_";
 
 /// Lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {

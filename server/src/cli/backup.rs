@@ -12,7 +12,7 @@ use holdfast_store::Contents;
 
 use super::{
     Exit,
-    operator::{Caller, Operator},
+    operator::{Caller, Operator, counted},
 };
 
 /// What `holdfast backup` must be told.
@@ -36,10 +36,10 @@ pub(super) fn backup(arguments: &Arguments) -> Exit {
         }
         let contents = outcome?;
         Ok(Exit::done(format!(
-            "{}: {} sessions and {} ends",
+            "{}: {} and {}",
             arguments.out.display(),
-            contents.sessions,
-            contents.ended
+            counted(contents.sessions, "session"),
+            counted(contents.ended, "end")
         )))
     })
 }
@@ -49,7 +49,12 @@ async fn take(caller: &Caller<'_>, partial: &Path, out: &Path) -> Result<Content
     // Personal data: for the operator alone.
     let mut file = OpenOptions::new();
     let file = file.write(true).create(true).truncate(true).mode(0o600).open(partial);
-    let mut file = file.map_err(failed)?;
+    let mut file = file.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Exit::usage(format!("--out {}: there is no such folder; the folder must exist", out.display()))
+        }
+        _ => failed(error),
+    })?;
     let mut answer = caller.send(caller.get("/v1/backup")).await?;
     while let Some(part) = answer.chunk().await.map_err(|_| broken_off())? {
         file.write_all(&part).map_err(failed)?;

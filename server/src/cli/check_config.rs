@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::{Config, assemble::Files, listen::server_config, secrets::Secrets};
+use crate::{Config, assemble::Files, config::StoreConfig, listen::server_config, secrets::Secrets};
 
 /// Reads the configuration and the files it names, and starts nothing.
 pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> Exit {
@@ -11,18 +11,157 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
         Ok(config) => config,
         Err(problems) => return Exit::usage(format!("the configuration has problems\n{problems}")),
     };
-    // A root key that is missing will be made at the first start; it is no problem yet.
-    let checked = if config.secrets.root_key_file.exists() {
-        Files::read(&config, Secrets::read).map(|files| files.secrets.warnings)
+    let is_first_start = !config.secrets.root_key_file.exists();
+    let checked = if is_first_start {
+        before_first_start(&config)
     } else {
-        let tls = config.public.tls.as_ref().map(server_config).transpose();
-        tls.map(|_tls| Vec::new()).map_err(|problem| vec![problem])
+        Files::read(&config, Secrets::read).map(|files| files.secrets.warnings)
     };
     match checked {
-        Ok(warnings) => {
+        Ok(of_secrets) => {
+            let root_key = if is_first_start { "\nroot key: will be made at the first start" } else { "" };
+            let warnings = [of_secrets, config.warnings(), missing_folders(&config)].concat();
             let warnings: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
-            Exit::done(format!("{}: in order{warnings}", file.display()))
+            Exit::done(format!("{}: in order{root_key}{warnings}", file.display()))
         }
         Err(problems) => Exit::usage(format!("the configuration has problems\n{}", problems.join("\n"))),
+    }
+}
+
+/// Reads all but the root key, which the first start makes.
+fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
+    let tls = config.public.tls.as_ref().map(server_config).transpose();
+    match (Secrets::read_before_first_start(config), tls) {
+        (Ok(warnings), Ok(_tls)) => Ok(warnings),
+        (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+    }
+}
+
+/// Files that cannot be made where they shall be. No problem yet: whatever starts the server may make the folder first.
+fn missing_folders(config: &Config) -> Vec<String> {
+    let store = match &config.store {
+        StoreConfig::Sled(path) => Some(path),
+        StoreConfig::Memory => None,
+    };
+    let files = [
+        ("secrets.root_key_file", Some(&config.secrets.root_key_file)),
+        ("audit.file", config.audit.as_ref()),
+        ("store.path", store),
+    ];
+    let missing = files.into_iter().filter_map(|(key, file)| {
+        let folder = file?.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())?;
+        Some(format!("{key}: the folder {} does not exist; make it before the first start", folder.display()))
+    });
+    missing.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn check(text: &str, folder: &Path) -> (u8, String) {
+        let file = folder.join("holdfast.toml");
+        fs::write(&file, text).unwrap();
+        let exit = check_config(&file, Vec::new());
+        (exit.code, exit.words)
+    }
+
+    fn configuration(audit: &str) -> String {
+        format!(
+            r#"
+[public]
+listen = "127.0.0.1:0"
+tls = "off"
+[internal]
+listen = "127.0.0.1:0"
+[[apps]]
+name = "shop"
+origin = "https://shop.example"
+token_sha256 = "{}"
+[gateways]
+trusted = ["127.0.0.1/32"]
+secret_file = "gateway.secret"
+[store]
+kind = "sled"
+path = "data"
+[secrets]
+root_key_file = "root.key"
+[audit]
+file = "{audit}"
+"#,
+            "1".repeat(64)
+        )
+    }
+
+    #[test]
+    fn before_the_first_start_all_but_the_root_key_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("gateway.secret");
+        let text = configuration("audit.jsonl");
+
+        let (code, words) = check(&text, folder.path());
+        let right = format!("make it with: openssl rand -hex 32 > {}", secret.display());
+        assert!(code == 2 && words.contains(&right), "{words}");
+
+        fs::write(&secret, "short").unwrap();
+        let (code, words) = check(&text, folder.path());
+        assert!(
+            code == 0 && words.contains("in order\nroot key: will be made at the first start\n"),
+            "{words}"
+        );
+        assert!(words.contains("warning: gateways.secret_file: "), "{words}");
+
+        let tls = text.replace("tls = \"off\"", "tls = { cert = \"none.pem\", key = \"none.pem\" }");
+        fs::remove_file(&secret).unwrap();
+        let (code, words) = check(&tls, folder.path());
+        assert!(code == 2 && words.contains(&right) && words.contains("public.tls.cert"), "{words}");
+
+        fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
+        fs::write(folder.path().join("root.key"), "2".repeat(64)).unwrap();
+        let (code, words) = check(&text, folder.path());
+        assert!(code == 0 && !words.contains("root key:"), "{words}");
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("gateway.secret"), "0123456789abcdef0123456789abcdef").unwrap();
+        let (code, words) = check(&configuration("audit.jsonl"), folder.path());
+        assert!(code == 0 && !words.contains("does not exist"), "{words}");
+
+        let text = configuration("log/audit.jsonl")
+            .replace("\"data\"", "\"state/data\"")
+            .replace("\"root.key\"", "\"keys/root.key\"");
+        let (code, words) = check(&text, folder.path());
+        assert_eq!(code, 0, "{words}");
+        for (key, name) in [("audit.file", "log"), ("store.path", "state"), ("secrets.root_key_file", "keys")]
+        {
+            let told =
+                format!("warning: {key}: the folder {} does not exist", folder.path().join(name).display());
+            assert!(words.contains(&told), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = format!("hft_{}", "a1".repeat(32));
+        let text = configuration("audit.jsonl").replace(&"1".repeat(64), &token);
+        let (code, words) = check(&text, folder.path());
+        let told = "holdfast.toml:10: apps.0.token_sha256: this is the token itself; its hash belongs here";
+        assert!(code == 2 && words.contains(told) && !words.contains(&token), "{words}");
+        // What was cut off or pasted in another place may be a secret as well.
+        let (_, words) = check(&text.replace("hft_a1", "x-secret"), folder.path());
+        assert!(words.contains("64 hex digits") && !words.contains("x-secret"), "{words}");
+    }
+
+    #[test]
+    fn a_port_alone_is_no_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = configuration("audit.jsonl").replacen("\"127.0.0.1:0\"", "22013", 1);
+        let (code, words) = check(&text, folder.path());
+        assert!(code == 2 && words.contains("an address is an IP address and a port"), "{words}");
     }
 }

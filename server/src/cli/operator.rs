@@ -35,7 +35,12 @@ impl Operator {
     }
 
     fn caller(&self) -> Result<Caller<'_>, Exit> {
-        let wrong = |error| Exit::usage(format!("--token-file {}: {error}", self.token_file.display()));
+        let wrong = |error| {
+            let file = self.token_file.display();
+            Exit::usage(format!(
+                "--token-file {file}: {error}; it must name a file with the operators' token"
+            ))
+        };
         let token = fs::read_to_string(&self.token_file).map_err(wrong)?.trim().to_owned();
         if !self.api.starts_with("http://") && !self.api.starts_with("https://") {
             return Err(Exit::usage("--api must be an address such as http://127.0.0.1:8444"));
@@ -51,6 +56,12 @@ impl Operator {
             .map_err(|error| Exit::failed(format!("no HTTP client: {error}")))?;
         Ok(Caller { api: self.api.trim_end_matches('/'), token, client })
     }
+}
+
+/// A number of things in words: `1 session`, `2 sessions`.
+pub(super) fn counted(number: u64, one: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{end}")
 }
 
 /// A client that shows the operators' token.
@@ -111,3 +122,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two parts of an answer; a restore is answered when all of it is on the disk.
 const READ_PATIENCE: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_is_no_plural() {
+        let words = [0, 1, 2].map(|number| counted(number, "session"));
+        assert_eq!(words, ["0 sessions", "1 session", "2 sessions"]);
+    }
+}

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::{
     Exit,
-    operator::{Caller, Operator},
+    operator::{Caller, Operator, counted},
 };
 use crate::routes::store::MEDIA_TYPE;
 
@@ -43,7 +43,8 @@ pub(super) fn restore(arguments: &Arguments) -> Exit {
         let restored = send(caller, file).await?;
         let Restored { taken_at, sessions, added, updated, ended, kept, left_out } = restored;
         Ok(Exit::done(format!(
-            "{sessions} sessions of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out"
+            "{} of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out",
+            counted(sessions, "session")
         )))
     })
 }

@@ -44,6 +44,9 @@ pub(super) fn routes(arguments: &Arguments, environment: Vec<(String, String)>) 
 }
 
 fn explain(config: &Config, method: &str, url: &str) -> Exit {
+    if !url.contains("://") {
+        return Exit::usage(format!("{url:?} is no address; write the whole address: https://…"));
+    }
     let Some((app, target)) = config.apps.iter().find_map(|app| Some((app, app.origin.path_of(url)?))) else {
         let origins: Vec<_> = config.apps.iter().map(|app| app.origin.as_str()).collect();
         let origins = origins.join(", ");
@@ -201,5 +204,9 @@ tags    admin, slow";
         );
         let (code, words) = told("GET", "https://evil.example/");
         assert!(code == 2 && words.contains("https://shop.example"), "{words}");
+        for bare in ["/admin/users", "shop.example/admin", ""] {
+            let (code, words) = told("GET", bare);
+            assert!(code == 2 && words.contains("write the whole address: https://…"), "{bare}: {words}");
+        }
     }
 }

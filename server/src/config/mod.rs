@@ -7,6 +7,7 @@ mod reader;
 mod routes;
 mod source;
 mod telemetry;
+mod warnings;
 
 use std::{
     net::SocketAddr,

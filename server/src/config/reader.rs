@@ -13,6 +13,7 @@ use super::{
     problem::Problem,
     source::{Located, Node, Place},
 };
+use crate::token::{MalformedTokenHash, TOKEN_PREFIX, TokenHash};
 
 /// A table being read. Each `take` removes a key; [`Reader::finish`] refuses the keys that are left.
 pub(super) struct Reader<'p> {
@@ -172,7 +173,6 @@ macro_rules! text_values {
 text_values! {
     String: |text| Ok(text.to_owned());
     Duration: |text| holdfast_core::parse_duration(text).map_err(|error| error.to_string());
-    SocketAddr: |text| text.parse().map_err(|_| "an address is an IP address and a port, such as \"127.0.0.1:8444\"".to_owned());
     IpNet: |text| {
         let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| address()).map_err(|_| "a network is an IP address and a prefix, such as \"10.0.0.0/8\"".to_owned())
@@ -186,7 +186,35 @@ text_values! {
     holdfast_core::policy::PathPattern: |text| text.parse().map_err(|error: holdfast_core::policy::MalformedPattern| error.to_string());
     holdfast_core::policy::Unbound: |text| text.parse().map_err(|error: holdfast_core::policy::UnknownUnbound| error.to_string());
     holdfast_core::jose::Algorithm: |text| text.parse().map_err(|error: holdfast_core::jose::UnknownAlgorithm| error.to_string());
-    crate::token::TokenHash: |text| text.parse().map_err(|error: crate::token::MalformedTokenHash| error.to_string());
+}
+
+impl Value for SocketAddr {
+    fn read(node: &Node, _base: &Path) -> Result<Self, String> {
+        // A port alone is a number to TOML.
+        let (Node::Text(text) | Node::Variable(text) | Node::Integer(text)) = node else {
+            return Err(text_of(node).err().unwrap_or_default());
+        };
+        text.parse().map_err(|_| {
+            format!(
+                "{text:?} does not fit: an address is an IP address and a port, such as \"127.0.0.1:8444\""
+            )
+        })
+    }
+}
+
+impl Value for TokenHash {
+    /// What was written is not repeated: it may be the token.
+    fn read(node: &Node, _base: &Path) -> Result<Self, String> {
+        let (Node::Text(text) | Node::Variable(text)) = node else {
+            return Err(MalformedTokenHash.to_string());
+        };
+        text.parse().map_err(|malformed: MalformedTokenHash| {
+            match text.trim_start().starts_with(TOKEN_PREFIX) {
+                true => format!("this is the token itself; its hash belongs here: {malformed}"),
+                false => malformed.to_string(),
+            }
+        })
+    }
 }
 
 impl Value for PathBuf {

@@ -21,9 +21,15 @@ pub(crate) fn text(path: &str) -> Result<String> {
     std::fs::read_to_string(deploy(path)).with_context(|| path.to_owned())
 }
 
-/// What `holdfast check-config` says of a file below `server/deploy`, as it stands.
-pub(crate) fn check_config(path: &str) -> Result<Output> {
-    Ok(Program::Holdfast.command()?.args(["check-config", "--config"]).arg(deploy(path)).output()?)
+/// What `holdfast check-config` says of a file below `server/deploy`, as it stands. The gateways' secret, which nobody can
+/// start without, is the one in `secret`.
+pub(crate) fn check_config(path: &str, secret: &Path) -> Result<Output> {
+    let mut command = Program::Holdfast.command()?;
+    command.args(["check-config", "--config"]).arg(deploy(path));
+    if configuration(path)?.contains_key("gateways") {
+        command.env("HOLDFAST__GATEWAYS__SECRET_FILE", secret);
+    }
+    Ok(command.output()?)
 }
 
 /// The configuration in a file below `server/deploy`.
@@ -46,11 +52,21 @@ pub(crate) fn value<'a>(configuration: &'a toml::Table, table: &str, key: &str) 
 
 #[test]
 fn every_configuration_that_is_shipped_is_in_order() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (secret, absent) = (folder.path().join("gateway.secret"), folder.path().join("absent"));
+    std::fs::write(&secret, "5".repeat(64))?;
     for path in FILES {
-        let output = check_config(path)?;
+        let output = check_config(path, &secret)?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(output.status.code(), Some(0), "{path}: {said}");
         assert!(said.contains("in order"), "{path}: {said}");
+        assert!(said.contains("warning: apps.0.token_sha256: this is the example's"), "{path}: {said}");
+        if configuration(path)?.contains_key("gateways") {
+            let output = check_config(path, &absent)?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{path}: {said}");
+            assert!(said.contains("make it with: openssl rand -hex 32 > "), "{path}: {said}");
+        }
     }
     Ok(())
 }

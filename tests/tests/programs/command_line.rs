@@ -85,6 +85,8 @@ fn wrong_usage_ends_with_code_2_and_says_what_would_be_right() -> Result<()> {
         (vec!["frobnicate"], "frobnicate"),
         (vec!["new-token", "--config", "x"], "--config"),
         (vec!["backup", "--out", "x"], "--token-file <FILE>"),
+        (vec!["backup", "--token-file", "/nowhere/token", "--out", "x"], "a file with the operators' token"),
+        (vec!["backup", "--token-file", "/dev/null", "--out", "/nowhere/x"], "the folder must exist"),
         (vec!["--data", "x", "serve", "--config", "y"], "--data"),
     ] {
         let output = Program::Holdfast.command()?.args(&arguments).output()?;

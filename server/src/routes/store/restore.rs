@@ -169,7 +169,8 @@ impl View {
 }
 
 const NOT_OURS: &str = "the backup was not made under a root key of this server, or was changed since; nothing of it was \
-taken. If the root key has changed, name the former one in secrets.previous_root_key_files";
+taken. If the root key has changed, the former one must still be below the new one in secrets.root_key_file, or in \
+secrets.previous_root_key_files";
 
 /// Between two parts of a body that is on its way.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,154 @@
+//! What a configuration allows, and nobody can have meant.
+
+use holdfast_core::policy::{MethodName, PathPattern, Route};
+
+use super::{Config, RouteConfig};
+use crate::token::TokenHash;
+
+impl Config {
+    /// What an operator should mend, though a server starts with it: a sentence each, with the key it is about.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let example = TokenHash::of_example();
+        let apps = self.apps.iter().enumerate().map(|(index, app)| (format!("apps.{index}"), &app.token));
+        for (key, _) in apps.filter(|(_, token)| **token == example) {
+            warnings
+                .push(format!("{key}.token_sha256: this is the example's: no app can log in; {RIGHT_HASH}"));
+        }
+        if self.operators.as_ref() == Some(&example) {
+            warnings.push(format!(
+                "operators.token_sha256: this is the example's: no operator can log in; {RIGHT_HASH}"
+            ));
+        }
+        warnings.extend(unreachable_routes(&self.routes));
+        warnings
+    }
+}
+
+/// Routes that can never match. Only the plain case is looked for: that one route before takes all that this one takes.
+fn unreachable_routes(routes: &[RouteConfig]) -> impl Iterator<Item = String> {
+    routes.iter().enumerate().filter_map(|(index, later)| {
+        let takes_all =
+            |earlier: &RouteConfig| earlier.app == later.app && takes_all(&earlier.route, &later.route);
+        let earlier = routes.iter().take(index).position(takes_all)?;
+        Some(format!("routes.{index} can never match, routes.{earlier} is before it"))
+    })
+}
+
+/// Whether each request that `later` is about is one that `earlier` is about.
+fn takes_all(earlier: &Route, later: &Route) -> bool {
+    let named = |method: &MethodName| {
+        // Whoever names GET means HEAD as well.
+        let also = if method.as_str() == "HEAD" { "GET" } else { method.as_str() };
+        earlier.methods.iter().any(|name| name == method || name.as_str() == also)
+    };
+    let methods =
+        earlier.methods.is_empty() || (!later.methods.is_empty() && later.methods.iter().all(named));
+    methods && takes_all_paths(&earlier.path, &later.path)
+}
+
+fn takes_all_paths(earlier: &PathPattern, later: &PathPattern) -> bool {
+    // A slash at the end makes no difference.
+    let (earlier, later) = (earlier.as_str().trim_end_matches('/'), later.as_str().trim_end_matches('/'));
+    if earlier == later {
+        return true;
+    }
+    let is_prefix = !earlier.starts_with("= ") && !earlier.contains('*');
+    let later = later.strip_prefix("= ").unwrap_or(later);
+    // The segments that a prefix names are the first ones of the other, which have no star in them either.
+    is_prefix && later.strip_prefix(earlier).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+const RIGHT_HASH: &str = "write the line that `holdfast new-token` prints";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn warnings(hash: &str, routes: &str) -> Vec<String> {
+        let text = format!(
+            r#"
+[public]
+listen = "127.0.0.1:0"
+tls = "off"
+[internal]
+listen = "127.0.0.1:0"
+[[apps]]
+name = "shop"
+origin = "https://shop.example"
+token_sha256 = "{hash}"
+[[apps]]
+name = "blog"
+origin = "https://blog.example"
+token_sha256 = "{}"
+[store]
+kind = "memory"
+[secrets]
+root_key_file = "root.key"
+{routes}
+"#,
+            "2".repeat(64)
+        );
+        Config::parse(&text, "holdfast.toml", Path::new(""), []).unwrap().warnings()
+    }
+
+    fn routes(written: &[(&str, &str)]) -> Vec<String> {
+        let tables = written.iter().map(|(path, methods)| {
+            format!("[[routes]]\napp = \"shop\"\npath = \"{path}\"\nmethods = [{methods}]\n")
+        });
+        warnings(&"1".repeat(64), &tables.collect::<String>())
+    }
+
+    #[test]
+    fn a_route_behind_one_that_takes_everything_is_told() {
+        let told = vec!["routes.1 can never match, routes.0 is before it".to_owned()];
+        for (earlier, later) in [
+            (("/admin/", ""), ("/admin/", "")),
+            (("/admin", ""), ("/admin/", "")),
+            (("/admin/", ""), ("/admin/users", "\"GET\"")),
+            (("/admin/", ""), ("= /admin", "")),
+            (("/", ""), ("/files/**", "")),
+            (("/files", ""), ("/files/*/x", "")),
+            (("= /login", ""), ("= /login", "")),
+            (("/a", "\"GET\", \"POST\""), ("/a/b", "\"POST\"")),
+            (("/a", "\"GET\""), ("/a", "\"HEAD\"")),
+        ] {
+            assert_eq!(routes(&[earlier, later]), told, "{earlier:?} {later:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_can_match_is_not_told() {
+        for (earlier, later) in [
+            (("/admin/users", ""), ("/admin/", "")),
+            (("/admin", ""), ("/administration", "")),
+            (("= /admin", ""), ("/admin", "")),
+            (("= /", ""), ("/", "")),
+            (("/a", "\"GET\""), ("/a", "")),
+            (("/a", "\"GET\""), ("/a", "\"GET\", \"POST\"")),
+            (("/a", "\"HEAD\""), ("/a", "\"GET\"")),
+            (("/users/*/photo", ""), ("/users/me/photo", "")),
+        ] {
+            assert_eq!(routes(&[earlier, later]), Vec::<String>::new(), "{earlier:?} {later:?}");
+        }
+        let of_two_apps =
+            "[[routes]]\napp = \"blog\"\npath = \"/\"\n[[routes]]\napp = \"shop\"\npath = \"/\"\n";
+        assert_eq!(warnings(&"1".repeat(64), of_two_apps), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_hash_of_the_examples_is_told() {
+        let zeros = "0".repeat(64);
+        let operators = format!("[operators]\ntoken_sha256 = \"{}\"\n", "3".repeat(64));
+        let told = warnings(&zeros, &operators);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("apps.0.token_sha256: this is the example's: no app can log in"),
+            "{told:?}"
+        );
+        let told = warnings(&"1".repeat(64), &format!("[operators]\ntoken_sha256 = \"{zeros}\"\n"));
+        assert!(told[0].starts_with("operators.token_sha256: this is the example's"), "{told:?}");
+    }
+}
