@@ -23,6 +23,7 @@ mod recipes;
 mod requests;
 mod stub;
 mod traefik;
+mod wire;
 
 /// One test for each story and proxy.
 macro_rules! through_each_proxy {
