@@ -19,6 +19,7 @@ mod house;
 mod oauth;
 mod proxy;
 mod raw;
+mod readme;
 mod recipes;
 mod requests;
 mod stub;
