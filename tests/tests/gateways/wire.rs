@@ -19,7 +19,11 @@ through_each_proxy!(
 
 /// Proxies drop what `Connection` names (RFC 9110 §7.6.1), and some do so after the gateway has set it.
 async fn the_client_takes_no_header_of_the_gateway_away(proxy: Proxy) -> Result<()> {
-    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    connection(Configuration::published(proxy)?).await
+}
+
+async fn connection(recipe: Configuration) -> Result<()> {
+    let Some(gate) = behind(&recipe).await? else { return Ok(()) };
     let alice = gate.login("alice").await?;
     let cookie = format!("Cookie: {COOKIE}={}\r\n", alice.cookie);
     send(&gate, "/orders", &format!("{cookie}Connection: close\r\n")).await?;
@@ -33,7 +37,7 @@ async fn the_client_takes_no_header_of_the_gateway_away(proxy: Proxy) -> Result<
         let before = gate.app.seen().len();
         send(&gate, "/orders", &format!("{cookie}{connection}")).await?;
         for seen in gate.app.seen().iter().skip(before) {
-            assert_eq!(identity(seen), usual, "{connection}");
+            ensure!(identity(seen) == usual, "{connection}: {seen:?}");
         }
     }
     Ok(())
@@ -41,7 +45,12 @@ async fn the_client_takes_no_header_of_the_gateway_away(proxy: Proxy) -> Result<
 
 /// What follows an upgrade to HTTP/2 without TLS is seen by nobody but the app.
 async fn an_upgrade_is_no_tunnel_past_the_check(proxy: Proxy) -> Result<()> {
-    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    upgrade(Configuration::published(proxy)?).await
+}
+
+async fn upgrade(recipe: Configuration) -> Result<()> {
+    let proxy = recipe.proxy();
+    let Some(gate) = behind(&recipe).await? else { return Ok(()) };
     let alice = gate.login("alice").await?;
     let upgrade = |token: &str| {
         format!(
@@ -69,14 +78,19 @@ async fn an_upgrade_is_no_tunnel_past_the_check(proxy: Proxy) -> Result<()> {
     // The other two recipes have no WebSockets.
     if matches!(proxy, Proxy::Caddy | Proxy::Haproxy) {
         send(&gate, "/orders", &upgrade("Upgrade: websocket\r\n")).await?;
-        assert_eq!(gate.app.last()?.all("upgrade"), ["websocket"]);
+        ensure!(gate.app.last()?.all("upgrade") == ["websocket"], "{:?}", gate.app.last()?);
     }
     Ok(())
 }
 
 /// The check is about `shop.example`, and so is what the app gets.
 async fn the_app_is_asked_under_its_own_name_alone(proxy: Proxy) -> Result<()> {
-    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    host(Configuration::published(proxy)?).await
+}
+
+async fn host(recipe: Configuration) -> Result<()> {
+    let proxy = recipe.proxy();
+    let Some(gate) = behind(&recipe).await? else { return Ok(()) };
     let alice = gate.login("alice").await?;
     let cookie = format!("Cookie: {COOKIE}={}\r\nConnection: close\r\n", alice.cookie);
     for host in [
@@ -115,7 +129,11 @@ async fn the_app_is_asked_under_its_own_name_alone(proxy: Proxy) -> Result<()> {
 
 /// Some back ends read whatever is no letter as the same sign.
 async fn a_name_with_any_sign_stays_outside(proxy: Proxy) -> Result<()> {
-    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    names(Configuration::published(proxy)?).await
+}
+
+async fn names(recipe: Configuration) -> Result<()> {
+    let Some(gate) = behind(&recipe).await? else { return Ok(()) };
     let alice = gate.login("alice").await?;
     // All that a name may have (RFC 9110 §5.6.2), beside the one that ours have.
     for sign in "!#$%&'*+.^_`|~".chars() {
@@ -137,11 +155,15 @@ async fn a_name_with_any_sign_stays_outside(proxy: Proxy) -> Result<()> {
 
 /// Limits go by the address that the proxy tells, on each of the ways to Holdfast and to the app.
 async fn nobody_writes_his_own_address(proxy: Proxy) -> Result<()> {
-    let Some(mut gate) = Gate::published(proxy).await? else { return Ok(()) };
+    address(Configuration::published(proxy)?).await
+}
+
+async fn address(recipe: Configuration) -> Result<()> {
+    let Some(mut gate) = behind(&recipe).await? else { return Ok(()) };
     let alice = gate.login("alice").await?;
     // The app takes the place of Holdfast's public listener, to show what arrives there.
     let places = Places { public: gate.app.address, ..gate.places() };
-    gate.replace(Configuration::published(proxy)?.start(places, &gate.authority).await?)?;
+    gate.replace(recipe.start(places, &gate.authority).await?)?;
     for path in [
         "/_holdfast/session",
         "/.well-known/oauth-authorization-server",
@@ -153,9 +175,56 @@ async fn nobody_writes_his_own_address(proxy: Proxy) -> Result<()> {
         let call = gate.get(path).cookie(&alice.cookie);
         call.header("x-forwarded-for", "198.51.100.9, 192.0.2.1").send().await?.expect(200)?;
         ensure!(gate.app.seen().len() == before + 1, "{path}");
-        assert_eq!(gate.app.last()?.all("x-forwarded-for"), ["127.0.0.1"], "{path}");
+        let seen = gate.app.last()?;
+        ensure!(seen.all("x-forwarded-for") == ["127.0.0.1"], "{path}: {seen:?}");
     }
     Ok(())
+}
+
+/// Tests that a story fails where the recipe lacks what it is about: a test that could not fail would prove nothing.
+macro_rules! without {
+    ($($name:ident: $story:ident of $proxy:ident, $changes:expr);+ $(;)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> Result<()> {
+                let mut recipe = Configuration::published(Proxy::$proxy)?;
+                for (from, to) in $changes {
+                    recipe.change(from, to)?;
+                }
+                let Some(_gate) = behind(&recipe).await? else { return Ok(()) };
+                ensure!($story(recipe).await.is_err(), "nothing happens");
+                Ok(())
+            }
+        )+
+    };
+}
+
+without! {
+    apache_needs_a_look_at_connection: connection of Apache, [("find(\"holdfast\"", "find(\"nothing\"")];
+    apache_needs_a_host_that_refuses: host of Apache, [(
+        "<VirtualHost *:443>\n    ServerName refused",
+        "<VirtualHost 127.0.0.1:9>\n    ServerName refused",
+    )];
+    caddy_needs_a_look_at_connection: connection of Caddy, [("Connection (?i)holdfast", "Connection nothing")];
+    caddy_needs_a_look_at_upgrades: upgrade of Caddy, [("\trequest_header @no_websocket -Upgrade\n", "")];
+    caddy_needs_every_upgrade_in_one: upgrade of Caddy, [("\trequest_header @websocket Upgrade websocket\n", "")];
+    caddy_needs_every_sign: names of Caddy, [("request_header -Holdfast*", "request_header -Holdfast-*")];
+    haproxy_needs_a_look_at_upgrades: upgrade of Haproxy, [("http-request del-header Upgrade ", "#")];
+    haproxy_needs_every_upgrade_in_one: upgrade of Haproxy, [("http-request set-header Upgrade ", "#")];
+    haproxy_needs_every_sign: names of Haproxy, [("^holdfast[^a-z0-9] ", "^holdfast[-_.] ")];
+    haproxy_needs_a_look_at_the_host: host of Haproxy, [("http-request deny deny_status 421", "#")];
+    haproxy_needs_the_whole_host: host of Haproxy, [("req.fhdr(host)", "req.hdr(host)")];
+    nginx_needs_a_server_that_refuses: host of Nginx, [
+        ("listen 443 ssl http2;", "listen 443 ssl http2 for_all;"),
+        ("http2 default_server;", "http2;"),
+        ("for_all", "default_server"),
+    ];
+    nginx_needs_an_address: address of Nginx, [("proxy_set_header X-Forwarded-For $remote_addr;", "")];
+}
+
+/// What stands behind this recipe; `None` when its proxy is not installed.
+async fn behind(recipe: &Configuration) -> Result<Option<Gate>> {
+    Gate::with(recipe.proxy(), Some(recipe.clone()), &[]).await
 }
 
 /// Sends a `GET` whose further headers are `more`.
