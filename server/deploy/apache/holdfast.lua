@@ -46,6 +46,10 @@ function open(r)
 end
 
 function check(r)
+  -- mod_proxy drops what Connection names when the identity is set already. No honest client names these.
+  if (r.headers_in["Connection"] or ""):lower():find("holdfast", 1, true) then
+    return 400
+  end
   open(r)
   local answer = ask(r)
   if answer == nil then

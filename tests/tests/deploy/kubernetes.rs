@@ -251,7 +251,23 @@ fn forward_auth_asks_as_its_kind_and_copies_every_header() -> Result<()> {
     assert_eq!(annotation("shop", "auth-proxy-set-headers"), Some(json!("shop/holdfast-question")));
     assert_eq!(annotation("shop", "auth-cache-key"), Some(Value::Null));
     assert_eq!(annotation("shop-holdfast", "auth-url"), Some(Value::Null));
-    assert_eq!(annotation("shop-login", "auth-url"), Some(Value::Null));
+    // What is not asked about would hand on what the client wrote, headers and path.
+    let unasked = nginx.iter().filter(|manifest| {
+        manifest["kind"] == "Ingress"
+            && annotation(manifest["metadata"]["name"].as_str().unwrap_or_default(), "auth-url")
+                == Some(Value::Null)
+    });
+    for ingress in unasked {
+        for path in ingress["spec"]["rules"][0]["http"]["paths"].as_array().context("no paths")? {
+            assert_eq!(path["backend"]["service"]["name"], "holdfast-public", "{path}");
+        }
+    }
+    // So the login page is opened by Holdfast, before anything that is wider.
+    let routes =
+        configuration("kubernetes/base/holdfast.toml")?.get("routes").cloned().context("no routes")?;
+    let first = routes.as_array().and_then(|routes| routes.first()).context("no route")?;
+    assert_eq!(first.get("path").and_then(toml::Value::as_str), Some("= /login"));
+    assert_eq!(first.get("public").and_then(toml::Value::as_bool), Some(true));
     Ok(())
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Starts with `holdfast.toml` of the recipe in this folder. Ports, folders, the app's token and an OAuth client are
-    /// laid over it by variables, and then `more`.
+    /// Starts with `holdfast.toml` of the recipe in this folder. Ports, folders, the app's token, an OAuth client and the
+    /// route that is an example there are laid over it by variables, and then `more`.
     pub(crate) async fn start(recipe: &str, more: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let secret = folder.path().join("gateway.secret");
@@ -45,6 +45,8 @@ impl House {
             ("CLIENTS__0__CLIENT_ID", CLIENT.to_owned()),
             ("CLIENTS__0__REDIRECT_URIS", REDIRECT_URI.to_owned()),
             ("CLIENTS__0__SCOPES", "read,write".to_owned()),
+            ("ROUTES__0__PATH", "/account/".to_owned()),
+            ("ROUTES__0__REQUIRE__MAX_PROOF_AGE", "5m".to_owned()),
         ];
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let mut variables: Vec<_> =

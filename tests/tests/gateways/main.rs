@@ -19,10 +19,12 @@ mod house;
 mod oauth;
 mod proxy;
 mod raw;
+mod readme;
 mod recipes;
 mod requests;
 mod stub;
 mod traefik;
+mod wire;
 
 /// One test for each story and proxy.
 macro_rules! through_each_proxy {

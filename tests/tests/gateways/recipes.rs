@@ -15,7 +15,7 @@ fn each_recipe_deals_with_every_identity_header() -> Result<()> {
         ensure!(text.contains("holdfast-gateway-secret"), "{recipe} sends no secret");
     }
     // Where names can only be removed one by one, the aliases are named too. Envoy refuses underscores as a whole.
-    for (recipe, aliases) in [("caddy", ["_", "."].as_slice()), ("traefik", &["_", "."]), ("envoy", &["."])] {
+    for (recipe, aliases) in [("traefik", ["_", "."].as_slice()), ("envoy", &["."])] {
         let (_, files) = RECIPES.iter().find(|(name, _)| *name == recipe).copied().unwrap_or_default();
         let text = text(recipe, files)?;
         for (name, alias) in IDENTITY.iter().flat_map(|name| aliases.iter().map(move |alias| (name, alias))) {
@@ -53,6 +53,38 @@ async fn each_configuration_of_holdfast_is_good_and_knows_no_token_yet() -> Resu
         let text = std::fs::read_to_string(deploy(recipe).join("holdfast.toml"))?;
         ensure!(text.contains(&format!("token_sha256 = \"{}\"", "0".repeat(64))), "{recipe}");
         House::start(recipe, &[]).await?.stop().await;
+    }
+    Ok(())
+}
+
+/// A route that sends browsers without a key round in a circle is for who wants it. It is the one that the other tests
+/// lay over the file.
+#[test]
+fn the_example_of_a_route_is_switched_off_and_in_order() -> Result<()> {
+    for (recipe, _) in RECIPES {
+        let published = std::fs::read_to_string(deploy(recipe).join("holdfast.toml"))?;
+        ensure!(published.parse::<toml::Table>()?.get("routes").is_none(), "{recipe}");
+        // An example has no space behind its sign.
+        let lines = published.lines().map(|line| match line.strip_prefix('#') {
+            Some(code) if code.starts_with(|first: char| !first.is_whitespace()) => code,
+            _ => line,
+        });
+        let switched_on: toml::Table = lines.collect::<Vec<_>>().join("\n").parse()?;
+        let wanted: toml::Table =
+            "[[routes]]\npath = \"/account/\"\nrequire = { max_proof_age = \"5m\" }".parse()?;
+        ensure!(switched_on.get("routes") == wanted.get("routes"), "{recipe}");
+    }
+    Ok(())
+}
+
+/// What a Go proxy does with `Connection` and with upgrades is not tried here; its rules say that it does not come to it.
+#[test]
+fn no_way_to_the_app_behind_traefik_takes_odd_connections() -> Result<()> {
+    for files in ["traefik/shop.yml", "kubernetes/traefik/forward-auth.yaml"] {
+        let text = std::fs::read_to_string(deploy(files))?;
+        for rule in ["!HeaderRegexp(`Connection`, `(?i)holdfast`)", "!HeaderRegexp(`Upgrade`, `(?i)h2c`)"] {
+            assert_eq!(text.matches(rule).count(), 2, "{files}: {rule}");
+        }
     }
     Ok(())
 }
