@@ -49,11 +49,12 @@ async fn take(caller: &Caller<'_>, partial: &Path, out: &Path) -> Result<Content
     // Personal data: for the operator alone.
     let mut file = OpenOptions::new();
     let file = file.write(true).create(true).truncate(true).mode(0o600).open(partial);
-    let mut file = file.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
+    let mut file = file.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
             Exit::usage(format!("--out {}: there is no such folder; the folder must exist", out.display()))
+        } else {
+            failed(error)
         }
-        _ => failed(error),
     })?;
     let mut answer = caller.send(caller.get("/v1/backup")).await?;
     while let Some(part) = answer.chunk().await.map_err(|_| broken_off())? {
