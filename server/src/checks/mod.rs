@@ -315,6 +315,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         event: Some(name),
         app: Some(&question.app.name),
         reason: Some(verdict.reason.as_str()),
+        decision: Some(verdict.decision.as_str()),
         rule,
         client_ip: question.client_ip,
         user_agent: question.user_agent,

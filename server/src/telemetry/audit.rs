@@ -154,6 +154,10 @@ pub(crate) struct Event<'a> {
     pub trace_id: Option<TraceId>,
     /// What else there is to say.
     pub detail: Option<&'a str>,
+    /// What was decided about the request.
+    pub decision: Option<&'static str>,
+    /// What was weighed for it: a JSON object of this program.
+    pub risk: Option<&'a str>,
     /// The words that the route of the request has for it.
     pub tags: &'a [Box<str>],
 }
@@ -174,6 +178,8 @@ impl Event<'_> {
         line.own_or_null("trace_id", self.trace_id.map(|trace| trace.to_string()).as_deref());
         line.text("detail", self.detail);
         line.texts("tags", self.tags);
+        line.own_or_null("decision", self.decision);
+        line.object("risk", self.risk);
         line.end();
     }
 }

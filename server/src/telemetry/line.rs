@@ -47,6 +47,14 @@ impl<'a> Line<'a> {
         let _ = serde_json::to_writer(&mut *self.0, texts);
     }
 
+    /// A JSON object that this program made, or `null`.
+    pub(super) fn object(&mut self, name: &'static str, json: Option<&str>) {
+        let Some(json) = json else { return self.null(name) };
+        debug_assert!(json.starts_with('{') && !json.contains('\n'), "{json:?} is no object on one line");
+        self.member(name);
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
     /// An address, or `null`.
     pub(super) fn address(&mut self, name: &'static str, address: Option<IpAddr>) {
         self.member(name);

@@ -107,6 +107,41 @@ pub trait Backend: Send + Sync {
         now: UnixTime,
     ) -> impl Future<Output = Result<Memory, Unavailable>> + Send;
 
+    /// What was last kept under this key. Everything that is no session and must outlive a restart is a note: what is
+    /// usual for a user, what is known of a device, how far a stream of signals has been told.
+    ///
+    /// * A wrong `None`: something is learned anew, or asked for again.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known.
+    fn note(
+        &self,
+        kind: NoteKind,
+        key: &[u8],
+    ) -> impl Future<Output = Result<Option<Arc<[u8]>>, Unavailable>> + Send;
+
+    /// Every note of a kind with its key, in no order.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: they are not known.
+    fn notes(
+        &self,
+        kind: NoteKind,
+    ) -> impl Future<Output = Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable>> + Send;
+
+    /// Keeps a note, or with `None` removes it. The last caller wins. [`Keeping::Durable`] returns when the disk has it;
+    /// [`Keeping::Lazy`] at once, and a crash may lose it.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is kept until the process ends, and written down when writing works again.
+    fn keep_note(
+        &self,
+        kind: NoteKind,
+        key: &[u8],
+        value: Option<Vec<u8>>,
+        keeping: Keeping,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
     /// Looks at the next `budget` sessions in turn, does with each what `judge` says, and writes down their lazily kept
     /// activity. Call it again and again; each call is short, and the calls go round through all of them.
     ///
@@ -182,6 +217,43 @@ pub enum Memory {
     First,
     /// Somebody did.
     Seen,
+}
+
+/// What a note is about. The number stands on the disk and is never given to another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoteKind {
+    /// How far the audit trail was carried to somebody else.
+    AuditCursor,
+    /// What is known of a device.
+    Device,
+    /// What other parties' signals need remembered: identifiers that were seen, events that wait.
+    Signals,
+    /// What is usual for a user.
+    User,
+}
+
+impl NoteKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::AuditCursor, Self::Device, Self::Signals, Self::User];
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::AuditCursor => 1,
+            Self::Device => 2,
+            Self::Signals => 3,
+            Self::User => 4,
+        }
+    }
+}
+
+/// How surely a note is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// The disk has it when the call returns.
+    Durable,
+    /// Written down when there is occasion.
+    Lazy,
 }
 
 /// Which sessions [`Backend::list`] looks at.

@@ -12,7 +12,9 @@ mod local;
 mod log;
 mod store;
 
-pub use backend::{Backend, Creation, Found, Judge, Keep, ListQuery, Memory, Replacement, Sweep, Swept};
+pub use backend::{
+    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, NoteKind, Replacement, Sweep, Swept,
+};
 pub use backup::{Backup, BadBackup, Contents, Item, Items, Merge, Restored};
 pub use error::{OpenError, OpenReport, Unavailable};
 pub use local::Local;

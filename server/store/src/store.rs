@@ -1,12 +1,12 @@
 //! Which store it is.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
 use crate::{
-    Backend, Backup, Contents, Creation, Found, Judge, Keep, ListQuery, Local, Memory, Merge, OpenError,
-    OpenReport, Replacement, Swept, Unavailable, log,
+    Backend, Backup, Contents, Creation, Found, Judge, Keep, Keeping, ListQuery, Local, Memory, Merge,
+    NoteKind, OpenError, OpenReport, Replacement, Swept, Unavailable, log,
 };
 
 /// A store, chosen when the server starts.
@@ -111,6 +111,24 @@ impl Backend for Store {
 
     async fn remember(&self, key: [u8; 16], until: UnixTime, now: UnixTime) -> Result<Memory, Unavailable> {
         delegate!(self, store => store.remember(key, until, now).await)
+    }
+
+    async fn note(&self, kind: NoteKind, key: &[u8]) -> Result<Option<Arc<[u8]>>, Unavailable> {
+        delegate!(self, store => store.note(kind, key).await)
+    }
+
+    async fn notes(&self, kind: NoteKind) -> Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable> {
+        delegate!(self, store => store.notes(kind).await)
+    }
+
+    async fn keep_note(
+        &self,
+        kind: NoteKind,
+        key: &[u8],
+        value: Option<Vec<u8>>,
+        keeping: Keeping,
+    ) -> Result<(), Unavailable> {
+        delegate!(self, store => store.keep_note(kind, key, value, keeping).await)
     }
 
     async fn sweep(&self, now: UnixTime, budget: usize, judge: &Judge) -> Result<Swept, Unavailable> {

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use holdfast_core::session::{EndReason, Ended};
-use holdfast_store::{Backend, Creation, ListQuery, Memory, Replacement, Store, Sweep};
+use holdfast_store::{Backend, Creation, Keeping, ListQuery, Memory, NoteKind, Replacement, Store, Sweep};
 use support::{at, created, id, loaded, reason, refreshed, revived, session};
 
 /// Runs each trial on each store.
@@ -51,6 +51,7 @@ trials! {
     a_sweep_goes_round
     a_sweep_spares_what_has_changed
     a_cooled_session_is_the_same
+    a_note_is_kept_under_its_kind_and_key
 }
 
 async fn a_session_is_created_once(store: Arc<Store>) {
@@ -359,4 +360,26 @@ async fn a_cooled_session_is_the_same(store: Arc<Store>) {
     let found = loaded(&*store, 1).await;
     assert_eq!((&*found.session, found.activity.last_seen), (&next, at(70)));
     assert_eq!(store.replace(refreshed(&next, at(90))).await.unwrap(), Replacement::Replaced);
+}
+
+async fn a_note_is_kept_under_its_kind_and_key(store: Arc<Store>) {
+    let keep = async |kind, key: &[u8], value: Option<&[u8]>, keeping| {
+        store.keep_note(kind, key, value.map(<[u8]>::to_vec), keeping).await.unwrap();
+    };
+    keep(NoteKind::User, b"alice", Some(b"at home"), Keeping::Durable).await;
+    keep(NoteKind::User, b"", Some(b"nobody"), Keeping::Lazy).await;
+    keep(NoteKind::Device, b"alice", Some(b"a telephone"), Keeping::Lazy).await;
+    let note = async |kind, key: &[u8]| store.note(kind, key).await.unwrap().map(|value| value.to_vec());
+    assert_eq!(note(NoteKind::User, b"alice").await.unwrap(), b"at home");
+    assert_eq!(note(NoteKind::User, b"").await.unwrap(), b"nobody");
+    assert_eq!(note(NoteKind::Device, b"alice").await.unwrap(), b"a telephone");
+    assert_eq!(note(NoteKind::Signals, b"alice").await, None);
+    assert_eq!(note(NoteKind::User, b"alic").await, None);
+
+    keep(NoteKind::User, b"alice", Some(b"abroad"), Keeping::Lazy).await;
+    keep(NoteKind::User, b"", None, Keeping::Durable).await;
+    let all = store.notes(NoteKind::User).await.unwrap();
+    assert_eq!(all, vec![(b"alice".as_slice().into(), b"abroad".as_slice().into())]);
+    // A note is no session, whatever its key.
+    assert_eq!(store.count(), 0);
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use holdfast_core::session::{EndReason, Ended};
-use holdfast_store::{Backend, OpenError, Replacement, Store, Sweep};
+use holdfast_store::{Backend, Keeping, NoteKind, OpenError, Replacement, Store, Sweep};
 use support::{KEEP, at, created, id, loaded, open, reason, refreshed, session};
 
 #[tokio::test]
@@ -143,4 +143,27 @@ fn copy_all(from: &std::path::Path, to: &std::path::Path) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn notes_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    // A key of sixteen bytes is not taken for a session's id.
+    let sixteen = [7; 16];
+    let keep = async |key: &[u8], value: Option<&[u8]>, keeping| {
+        store.keep_note(NoteKind::User, key, value.map(<[u8]>::to_vec), keeping).await.unwrap();
+    };
+    keep(&sixteen, Some(b"sixteen"), Keeping::Lazy).await;
+    keep(b"removed", Some(b"first"), Keeping::Durable).await;
+    keep(b"removed", None, Keeping::Lazy).await;
+    keep(b"changed", Some(b"first"), Keeping::Lazy).await;
+    keep(b"changed", Some(b"second"), Keeping::Durable).await;
+    drop(store);
+    let (store, report) = open(directory.path());
+    assert_eq!((report.loaded, report.unreadable), (0, 0));
+    let note = async |key: &[u8]| store.note(NoteKind::User, key).await.unwrap().map(|value| value.to_vec());
+    assert_eq!(note(&sixteen).await.unwrap(), b"sixteen");
+    assert_eq!(note(b"changed").await.unwrap(), b"second");
+    assert_eq!(note(b"removed").await, None);
 }

@@ -5,6 +5,7 @@ mod entry;
 mod fence;
 mod list;
 mod merge;
+mod notes;
 mod recent;
 mod shard;
 mod state;
@@ -21,11 +22,12 @@ use tokio::sync::{Mutex, oneshot};
 
 use self::{recent::Recent, state::Begin, sweep::Round};
 use crate::{
-    Backend, Creation, Found, Judge, Keep, ListQuery, Memory, Replacement, Swept, Unavailable,
+    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, NoteKind, Replacement, Swept,
+    Unavailable,
     log::{Log, Operation, Write, closed},
 };
 
-pub(crate) use self::{merge::Merging, shard::COUNT as SHARDS, state::State, words::Words};
+pub(crate) use self::{merge::Merging, notes::NoteName, shard::COUNT as SHARDS, state::State, words::Words};
 
 /// A store that serves from memory.
 pub struct Local {
@@ -148,6 +150,34 @@ impl Backend for Local {
 
     async fn remember(&self, key: [u8; 16], until: UnixTime, now: UnixTime) -> Result<Memory, Unavailable> {
         self.recent.remember(key, until, now)
+    }
+
+    async fn note(&self, kind: NoteKind, key: &[u8]) -> Result<Option<Arc<[u8]>>, Unavailable> {
+        Ok(self.state.notes.get(kind, key))
+    }
+
+    async fn notes(&self, kind: NoteKind) -> Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable> {
+        Ok(self.state.notes.of_kind(kind))
+    }
+
+    async fn keep_note(
+        &self,
+        kind: NoteKind,
+        key: &[u8],
+        value: Option<Vec<u8>>,
+        keeping: Keeping,
+    ) -> Result<(), Unavailable> {
+        self.state.notes.set(kind, key, value);
+        // The writer reads the memory when it comes to it, so the last of several callers wins there too.
+        match (&self.log, keeping) {
+            (None, _) => Ok(()),
+            (Some(log), Keeping::Durable) => {
+                log.ask(|answer| Operation::Note((kind, key.into()), Some(answer))).await
+            }
+            (Some(log), Keeping::Lazy) => {
+                log.hand_over(Operation::Note((kind, key.into()), None)).map_err(|_| closed())
+            }
+        }
     }
 
     async fn sweep(&self, now: UnixTime, budget: usize, judge: &Judge) -> Result<Swept, Unavailable> {

@@ -20,6 +20,7 @@ use holdfast_core::{
 use super::{
     entry::{Entry, Slot, Stage},
     fence::Fence,
+    notes::Notes,
     shard::{self, Shard},
     users::Users,
     words::Words,
@@ -34,6 +35,7 @@ pub(crate) struct State {
     pub(super) ready: AtomicUsize,
     pub(crate) fence: Fence,
     pub(crate) words: Words,
+    pub(crate) notes: Notes,
 }
 
 /// Whether a write may begin.
@@ -54,6 +56,7 @@ impl State {
             ready: AtomicUsize::new(0),
             fence: Fence::default(),
             words: Words::default(),
+            notes: Notes::default(),
         }
     }
 

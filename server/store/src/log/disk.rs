@@ -12,6 +12,8 @@ use std::{
 
 use holdfast_core::SessionId;
 
+use crate::NoteKind;
+
 /// An open database.
 pub(super) struct Disk {
     db: sled::Db,
@@ -69,6 +71,7 @@ impl Disk {
         &self,
         mut session: impl FnMut(SessionId, sled::IVec),
         mut epoch: impl FnMut(u64, u64),
+        mut note: impl FnMut(NoteKind, &[u8], sled::IVec),
     ) -> Result<(), DiskError> {
         for pair in self.db.iter() {
             let (key, value) = pair?;
@@ -78,6 +81,10 @@ impl Disk {
                 && let Ok(at) = <[u8; 8]>::try_from(&*value)
             {
                 epoch(u64::from_be_bytes(number), u64::from_be_bytes(at));
+            } else if let Some([number, name @ ..]) = key.strip_prefix(NOTE_PREFIX)
+                && let Some(kind) = NoteKind::ALL.into_iter().find(|kind| kind.number() == *number)
+            {
+                note(kind, name, value);
             }
         }
         Ok(())
@@ -123,6 +130,11 @@ impl Changes {
     pub(super) fn put_epoch(&mut self, number: u64, at: u64) {
         let key = [EPOCH_PREFIX, &number.to_be_bytes()].concat();
         self.0.push((key.into(), Some(at.to_be_bytes().to_vec())));
+    }
+
+    pub(super) fn note(&mut self, kind: NoteKind, key: &[u8], value: Option<&[u8]>) {
+        let key = [NOTE_PREFIX, &[kind.number()], key].concat();
+        self.0.push((key.into(), value.map(<[u8]>::to_vec)));
     }
 
     pub(super) fn put(&mut self, id: SessionId, value: Vec<u8>) {
@@ -195,6 +207,8 @@ impl fmt::Display for DiskError {
 const FORMAT_KEY: &[u8] = b"format";
 const FORMAT: &[u8] = b"1";
 const EPOCH_PREFIX: &[u8] = b"epoch";
+/// With the kind longer than a session's id, so that no note can be taken for a session.
+const NOTE_PREFIX: &[u8] = b"holdfast's note:";
 
 /// Bytes.
 const CACHE: u64 = 16 << 20;

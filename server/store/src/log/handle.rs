@@ -15,7 +15,7 @@ use holdfast_core::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::Unavailable;
+use crate::{Unavailable, local::NoteName};
 
 /// What the thread is asked to do. Whatever has an answer is durable when it is answered.
 pub(crate) enum Operation {
@@ -29,6 +29,8 @@ pub(crate) enum Operation {
     Erase(SessionId),
     /// Write ends of sessions that are not here into the journal.
     NoteEnds(Ends, Answer<()>),
+    /// Write a note as the memory has it; lazily, if nobody waits for it.
+    Note(NoteName, Option<Answer<()>>),
     /// See whether writing works.
     Probe(Answer<()>),
     /// Write a session, and settle its entry.

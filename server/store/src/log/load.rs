@@ -54,6 +54,7 @@ impl Loaded {
                 |number, at| {
                     epochs.entry(number).or_insert(UnixTime::from_millis(at));
                 },
+                |kind, key, value| state.notes.set(kind, key, Some(value.to_vec())),
             )?;
             let _decoded = reader.send(part);
             drop(reader);

@@ -55,6 +55,7 @@ pub(crate) fn open(
         path,
         journal,
         uncertain: HashSet::from_iter(ended),
+        uncertain_notes: HashSet::new(),
         is_fresh: true,
         lock: Some(lock),
     };

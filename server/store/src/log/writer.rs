@@ -19,7 +19,10 @@ use super::{
     journal::{Entry, Journal},
     value,
 };
-use crate::{Unavailable, local::State};
+use crate::{
+    Unavailable,
+    local::{NoteName, State},
+};
 
 /// What the thread owns.
 pub(super) struct Writer {
@@ -30,6 +33,8 @@ pub(super) struct Writer {
     pub(super) journal: Journal,
     /// What may stand on the disk otherwise than in memory, since a write failed half-way. Written anew when writing works.
     pub(super) uncertain: HashSet<SessionId>,
+    /// The same of notes.
+    pub(super) uncertain_notes: HashSet<NoteName>,
     /// Whether nothing was written since it was opened.
     pub(super) is_fresh: bool,
     /// Held for the life of the store: nobody else opens the directory.
@@ -42,7 +47,8 @@ struct Round {
     puts: Vec<(Arc<Session>, Answer<()>)>,
     ends: Vec<(UnixTime, Answer<u64>)>,
     lazy: Vec<Lazy>,
-    notes: Vec<(Ends, Answer<()>)>,
+    foreign_ends: Vec<(Ends, Answer<()>)>,
+    notes: Vec<(NoteName, Option<Answer<()>>)>,
     probes: Vec<Answer<()>>,
     questions: Vec<Answer<Ends>>,
     close: Option<Answer<()>>,
@@ -90,7 +96,8 @@ impl Writer {
             .journal
             .append(&entries)
             .map_err(|error| Unavailable::new(format!("the journal of endings cannot be written: {error}")));
-        let is_awaited = !(round.puts.is_empty() && round.ends.is_empty() && round.probes.is_empty());
+        let is_awaited = !(round.puts.is_empty() && round.ends.is_empty() && round.probes.is_empty())
+            || round.notes.iter().any(|(_, answer)| answer.is_some());
         let written = self.write_database(&round, journaled.is_ok(), is_awaited);
         self.answer(round, &journaled, &written);
         if self.journal.is_long()
@@ -116,7 +123,7 @@ impl Writer {
         });
         let epochs = (self.state.fence.epoch()..).zip(&round.ends);
         let epochs = epochs.map(|(number, (at, _))| Entry::Epoch { number, at: *at });
-        let noted = round.notes.iter().flat_map(|(ends, _)| ends);
+        let noted = round.foreign_ends.iter().flat_map(|(ends, _)| ends);
         let noted = noted.map(|(id, ended)| Entry::Session { id: *id, ended: *ended });
         sessions.chain(epochs).chain(noted).collect()
     }
@@ -156,19 +163,33 @@ impl Writer {
             changes.put(record.id, value::encode(record, activity));
             touched.push(record.id);
         }
-        self.apply(changes, touched, flush)
+        let uncertain = self.uncertain_notes.iter().filter(|_| flush);
+        let names: Vec<NoteName> =
+            round.notes.iter().map(|(name, _)| name).chain(uncertain).cloned().collect();
+        for (kind, key) in &names {
+            changes.note(*kind, key, self.state.notes.get(*kind, key).as_deref());
+        }
+        self.apply(changes, touched, names, flush)
     }
 
-    fn apply(&mut self, changes: Changes, touched: Vec<SessionId>, flush: bool) -> Result<(), Unavailable> {
+    fn apply(
+        &mut self,
+        changes: Changes,
+        touched: Vec<SessionId>,
+        names: Vec<NoteName>,
+        flush: bool,
+    ) -> Result<(), Unavailable> {
         let outcome = self.disk(flush).and_then(|disk| disk.write(changes, flush));
         match outcome {
             Ok(()) if flush => {
                 self.uncertain.clear();
+                self.uncertain_notes.clear();
                 self.is_fresh = false;
             }
             Ok(()) => {}
             Err(error) => {
                 self.uncertain.extend(touched);
+                self.uncertain_notes.extend(names);
                 if let Some(disk) = self.disk.take() {
                     disk.close();
                 }
@@ -209,8 +230,11 @@ impl Writer {
             let outcome = journaled.clone().map(|()| self.state.fence.raise(at));
             let _nobody_waits = answer.send(outcome);
         }
-        for (_, answer) in round.notes {
+        for (_, answer) in round.foreign_ends {
             let _nobody_waits = answer.send(journaled.clone());
+        }
+        for answer in round.notes.into_iter().filter_map(|(_, answer)| answer) {
+            let _nobody_waits = answer.send(written.clone());
         }
         for answer in round.questions {
             let _nobody_waits = answer.send(self.endings());
@@ -252,7 +276,9 @@ impl Writer {
         for (_, answer) in round.ends {
             let _nobody_waits = answer.send(Err(closed()));
         }
-        for answer in round.probes.into_iter().chain(round.notes.into_iter().map(|(_, answer)| answer)) {
+        let awaited = round.foreign_ends.into_iter().map(|(_, answer)| answer);
+        let awaited = awaited.chain(round.notes.into_iter().filter_map(|(_, answer)| answer));
+        for answer in round.probes.into_iter().chain(awaited) {
             let _nobody_waits = answer.send(Err(closed()));
         }
         for answer in round.questions {
@@ -277,7 +303,8 @@ impl Round {
             Operation::Close(answer) => self.close = Some(answer),
             Operation::EndEveryone(at, answer) => self.ends.push((at, answer)),
             Operation::Endings(answer) => self.questions.push(answer),
-            Operation::NoteEnds(ends, answer) => self.notes.push((ends, answer)),
+            Operation::Note(name, answer) => self.notes.push((name, answer)),
+            Operation::NoteEnds(ends, answer) => self.foreign_ends.push((ends, answer)),
             Operation::Erase(id) => self.lazy.push(Lazy::Erase(id)),
             Operation::Probe(answer) => self.probes.push(answer),
             Operation::Put(session, answer) => self.puts.push((session, answer)),

@@ -1,0 +1,1 @@
+//! The audit trail: a chain of events, its proof, and the formats that others read.

@@ -1,0 +1,1 @@
+//! Conditional access: policies in Cedar over what is known of a request.
