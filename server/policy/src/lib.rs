@@ -1,1 +1,14 @@
 //! Conditional access: policies in Cedar over what is known of a request.
+//!
+//! [`Policies`] are read once, and decide about a [`Subject`] in a [`Situation`]. Nothing here reads a clock, a file or the
+//! network; like the core, it is told.
+
+mod effect;
+mod policies;
+mod situation;
+mod thresholds;
+
+pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
+pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
+pub use situation::{Auth, Binding, Device, Network, Situation, Subject};
+pub use thresholds::Thresholds;
