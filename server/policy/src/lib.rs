@@ -4,11 +4,16 @@
 //! network; like the core, it is told.
 
 mod effect;
+mod guard;
 mod policies;
 mod situation;
 mod thresholds;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
+pub use guard::{
+    Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk, decode_profile,
+    encode_profile,
+};
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};
 pub use thresholds::Thresholds;

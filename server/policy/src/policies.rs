@@ -188,7 +188,7 @@ impl Policies {
 
     fn ask(&self, subject: &Subject, situation: &Situation) -> Result<Ruling, String> {
         let names = Names::of(subject)?;
-        let context = situation.context().map_err(|error| error.to_string())?;
+        let context = situation.context()?;
         let request =
             Request::new(names.principal, names.action, names.resource, context, Some(&self.schema))
                 .map_err(|error| error.to_string())?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Context, ContextJsonError, Entities, Entity, EntityTypeName, EntityUid};
+use cedar_policy::{Context, Entities, Entity, EntityTypeName, EntityUid};
 use holdfast_core::{Level, risk::SignalName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -186,7 +186,7 @@ impl Situation {
     }
 
     /// As the context of a request.
-    pub(crate) fn context(&self) -> Result<Context, ContextJsonError> {
+    pub(crate) fn context(&self) -> Result<Context, String> {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
         let signals: BTreeMap<_, _> = SignalName::ALL
             .iter()
@@ -195,7 +195,7 @@ impl Situation {
         if let Some(members) = value.as_object_mut() {
             members.insert("signals".to_owned(), json!(signals));
         }
-        Context::from_json_value(value, None)
+        Context::from_json_value(value, None).map_err(|error| error.to_string())
     }
 }
 

@@ -225,7 +225,12 @@ impl Profile {
         drop_oldest(&mut self.spots, MOST_SPOTS, |spot| (spot.is_established(), spot.last_day));
         // Whoever may really be elsewhere was perhaps not here.
         let is_honest = place.is_some_and(|place| !place.may_be_elsewhere());
-        if is_honest && self.last.is_none_or(|last| last.at <= sighting.at) {
+        let is_news = self.last.is_none_or(|last| {
+            let is_later = sighting.at >= last.at;
+            // Within minutes at the same place nothing is learned that would be worth a write.
+            is_later && (last.network != sighting.network || sighting.at.since(last.at) >= WORTH_A_WRITE)
+        });
+        if is_honest && is_news {
             self.last = Some(*sighting);
         }
     }
@@ -321,6 +326,8 @@ fn drop_oldest<T, K: Ord>(list: &mut Vec<T>, most: usize, age: impl Fn(&T) -> K)
 
 /// A place where somebody was not seen for so long is not theirs any more.
 const MEMORY_DAYS: u32 = 90;
+
+const WORTH_A_WRITE: Duration = Duration::from_secs(300);
 
 const MOST_SPOTS: usize = 24;
 const MOST_BROWSERS: usize = 8;

@@ -118,6 +118,18 @@ impl Trail {
         self.client.as_ref().map(|(client, _)| client)
     }
 
+    /// Notes that the session was used again just as before.
+    pub fn seen_again(&mut self, from: Option<Network>, now: UnixTime) {
+        if let Some(believed) = &mut self.believed
+            && from.is_some_and(|from| from.shares_site(&believed.network))
+        {
+            believed.at = believed.at.max(now);
+            if let Some((_, seen_at)) = &mut self.client {
+                *seen_at = now.max(*seen_at);
+            }
+        }
+    }
+
     /// Notes that the device has proved its key from here.
     pub fn prove(&mut self, network: Network, agent: Agent, now: UnixTime) {
         self.proofs.retain(|proof| (proof.network, proof.agent) != (network, agent));
@@ -130,6 +142,11 @@ impl Trail {
     /// Adds to what is suspected of how the session began.
     pub fn suspect(&mut self, signal: Signal) {
         self.at_login = self.at_login.iter().cloned().chain([signal]).collect();
+    }
+
+    /// Whether something was strange enough about the login that nothing that came of it is to be learned.
+    pub fn began_strangely(&self) -> bool {
+        self.at_login.iter().any(|signal| signal.score >= STRANGE)
     }
 
     /// Counts bytes that the app has sent from a route that exports.
@@ -350,6 +367,9 @@ fn cleared(signal: Signal) -> Signal {
 
 /// A request that is no stranger than this moves the owner's place without a question.
 const TOLERATED: Score = Score::new(20);
+
+/// A login that is as strange as this may be somebody else's.
+const STRANGE: Score = Score::new(40);
 
 /// So long after it was used a session counts as in use.
 const LIVE: Duration = Duration::from_secs(300);

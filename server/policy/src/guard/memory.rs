@@ -1,0 +1,330 @@
+//! What is remembered of the sessions that are in use.
+//!
+//! It is held in memory alone: after a restart a trail begins anew where the session's login was, and the worst that comes of
+//! it is one proof or login more. What is usual for a user is not here but in the store.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use holdfast_core::{
+    SessionId, UnixTime,
+    risk::{Assessment, Client, ClientFields, Digest, Location, Network, Presence, Sighting, Trail},
+    session::Record,
+};
+use parking_lot::Mutex;
+
+use super::{Locate, Outcome, Question};
+use crate::Policies;
+
+/// The trails of sessions, where users are, and what was decided.
+pub struct Memory {
+    shards: Box<[Mutex<Sessions>]>,
+    /// By a hash of the user.
+    presences: Box<[Mutex<Users>]>,
+    hasher: RandomState,
+    /// How often something was told that concerns sessions already weighed.
+    news: AtomicU64,
+}
+
+type Sessions = HashMap<SessionId, Entry>;
+type Users = HashMap<u64, Vec<Presence>>;
+
+/// A session in use.
+#[derive(Default)]
+pub(super) struct Entry {
+    pub(super) trail: Trail,
+    /// Its user has just authenticated again: wherever it is used first is where they are.
+    pub(super) is_vouched_for: bool,
+    weighed: Option<Weighed>,
+    used_at: UnixTime,
+}
+
+/// What was weighed, and whether it still holds.
+struct Weighed {
+    from: Option<Network>,
+    fields: Digest,
+    revision: u64,
+    news: u64,
+    is_proved: bool,
+    at: UnixTime,
+    seen: Seen,
+    /// For the last few routes and methods.
+    decided: Vec<(Key, Arc<Policies>, Arc<Outcome>)>,
+}
+
+/// A request as it was weighed.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) location: Location,
+    pub(super) assessment: Arc<Assessment>,
+}
+
+/// Requests with the same key are the same to the policies, if they were weighed together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    target: Digest,
+    session: u64,
+    auth: u64,
+    proof: Option<u64>,
+}
+
+impl Key {
+    pub(super) fn of(question: &Question<'_>, policies: &Policies) -> Self {
+        let (ages, thresholds) = (question.ages(), policies.thresholds());
+        let target = &question.target;
+        Self {
+            target: Digest::of(&(target.method, target.pattern, target.tags)),
+            session: thresholds.step(ages.session),
+            auth: thresholds.step(ages.auth),
+            proof: ages.proof.map(|age| thresholds.step(age)),
+        }
+    }
+}
+
+impl Memory {
+    /// A memory of nothing.
+    pub fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            presences: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            news: AtomicU64::new(0),
+        }
+    }
+
+    /// Says that something was told that may concern any session: the next check of each weighs everything anew.
+    pub fn hear(&self) {
+        self.news.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets a session that has ended.
+    pub fn forget(&self, record: &Record) {
+        if let Some(shard) = self.shard(record.id) {
+            shard.lock().remove(&record.id);
+        }
+        if let Some(users) = self.users(record) {
+            let mut users = users.lock();
+            let name = self.name(record);
+            if let Some(presences) = users.get_mut(&name) {
+                presences.retain(|presence| presence.session != record.id);
+                if presences.is_empty() {
+                    users.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Forgets what was not used for long.
+    pub fn sweep(&self, now: UnixTime) {
+        for shard in &self.shards {
+            shard.lock().retain(|_, entry| now.since(entry.used_at) < KEPT);
+        }
+        for users in &self.presences {
+            users.lock().retain(|_, presences| {
+                presences.retain(|presence| now.since(presence.at) < PRESENT);
+                !presences.is_empty()
+            });
+        }
+    }
+
+    /// How many sessions are remembered.
+    pub fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// What was weighed for this session, if this request is like the one before; and what was decided, if it is for the
+    /// same as one before.
+    pub(super) fn recall(
+        &self,
+        question: &Question<'_>,
+        policies: &Arc<Policies>,
+    ) -> Option<(Seen, Option<Arc<Outcome>>)> {
+        let (now, from) = (question.now, question.client_ip.map(Network::of));
+        let mut shard = self.shard(question.record.id)?.lock();
+        let entry = shard.get_mut(&question.record.id)?;
+        let weighed = entry.weighed.as_ref()?;
+        let is_like_before = weighed.from == from
+            && weighed.revision == question.record.revision
+            && weighed.is_proved == question.is_proved
+            && weighed.news == self.news.load(Ordering::Acquire)
+            && now >= weighed.at
+            && now.since(weighed.at) < HOLDS
+            && !is_between(weighed.at, question.session().binding_due, now)
+            && weighed.fields == question.fields.digest();
+        if !is_like_before {
+            return None;
+        }
+        entry.used_at = now;
+        entry.trail.seen_again(from, now);
+        let key = Key::of(question, policies);
+        let decided = weighed.decided.iter();
+        let decided = decided.filter(|(of, by, _)| *of == key && Arc::ptr_eq(by, policies));
+        let outcome = decided.map(|(_, _, outcome)| Arc::clone(outcome)).next();
+        Some((weighed.seen.clone(), outcome))
+    }
+
+    pub(super) fn remember(&self, question: &Question<'_>, seen: &Seen) {
+        let Some(shard) = self.shard(question.record.id) else { return };
+        if let Some(entry) = shard.lock().get_mut(&question.record.id) {
+            entry.weighed = Some(Weighed {
+                from: question.client_ip.map(Network::of),
+                fields: question.fields.digest(),
+                revision: question.record.revision,
+                news: self.news.load(Ordering::Acquire),
+                is_proved: question.is_proved,
+                at: question.now,
+                seen: seen.clone(),
+                decided: Vec::new(),
+            });
+        }
+    }
+
+    pub(super) fn keep(
+        &self,
+        question: &Question<'_>,
+        key: Key,
+        policies: &Arc<Policies>,
+        outcome: &Arc<Outcome>,
+    ) {
+        let Some(shard) = self.shard(question.record.id) else { return };
+        let mut shard = shard.lock();
+        let entry = shard.get_mut(&question.record.id);
+        let Some(weighed) = entry.and_then(|entry| entry.weighed.as_mut()) else { return };
+        // Somebody else may have weighed it anew meanwhile.
+        if !Arc::ptr_eq(&weighed.seen.assessment, &outcome.assessment) {
+            return;
+        }
+        weighed.decided.retain(|(of, by, _)| of.target != key.target && Arc::ptr_eq(by, policies));
+        if weighed.decided.len() >= MOST_DECIDED {
+            weighed.decided.remove(0);
+        }
+        weighed.decided.push((key, Arc::clone(policies), Arc::clone(outcome)));
+    }
+
+    /// Does something with the trail of a session; begins it where the login was, if there is none.
+    pub(super) fn with_trail<T>(
+        &self,
+        record: &Record,
+        locate: Locate<'_>,
+        now: UnixTime,
+        work: impl FnOnce(&mut Entry) -> T,
+    ) -> T {
+        let Some(shard) = self.shard(record.id) else { return work(&mut Entry::default()) };
+        let mut shard = shard.lock();
+        if !shard.contains_key(&record.id) {
+            make_room(&mut shard);
+        }
+        let entry = shard
+            .entry(record.id)
+            .or_insert_with(|| Entry { trail: trail_of(record, locate), ..Entry::default() });
+        entry.used_at = now;
+        work(entry)
+    }
+
+    pub(super) fn begin(&self, id: SessionId, trail: Trail, now: UnixTime) {
+        let Some(shard) = self.shard(id) else { return };
+        let mut shard = shard.lock();
+        make_room(&mut shard);
+        shard.insert(id, Entry { trail, used_at: now, ..Entry::default() });
+    }
+
+    pub(super) fn succeed(&self, former: SessionId, next: SessionId, is_authenticated: bool, now: UnixTime) {
+        let trail = self.shard(former).and_then(|shard| shard.lock().remove(&former));
+        let trail = trail.map(|entry| entry.trail).unwrap_or_default();
+        let trail = if is_authenticated { trail.renewed(now) } else { trail };
+        let Some(shard) = self.shard(next) else { return };
+        let mut shard = shard.lock();
+        make_room(&mut shard);
+        shard.insert(
+            next,
+            Entry { trail, is_vouched_for: is_authenticated, used_at: now, ..Entry::default() },
+        );
+    }
+
+    pub(super) fn presences(&self, record: &Record) -> Vec<Presence> {
+        let users = self.users(record);
+        users.and_then(|users| users.lock().get(&self.name(record)).cloned()).unwrap_or_default()
+    }
+
+    pub(super) fn note_presence(&self, record: &Record, presence: Presence) {
+        let Some(users) = self.users(record) else { return };
+        let mut users = users.lock();
+        let presences = users.entry(self.name(record)).or_default();
+        presences.retain(|other| other.session != presence.session);
+        if presences.len() >= MOST_PRESENCES {
+            presences.remove(0);
+        }
+        presences.push(presence);
+    }
+
+    fn shard(&self, id: SessionId) -> Option<&Mutex<Sessions>> {
+        let [first, ..] = id.as_bytes();
+        self.shards.get(usize::from(*first))
+    }
+
+    fn users(&self, record: &Record) -> Option<&Mutex<Users>> {
+        let [.., last] = self.name(record).to_be_bytes();
+        self.presences.get(usize::from(last))
+    }
+
+    fn name(&self, record: &Record) -> u64 {
+        self.hasher.hash_one((&record.app, &record.user))
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A trail that begins where the login was, as far as the session remembers it. What was suspected at the login is
+/// forgotten.
+fn trail_of(record: &Record, locate: Locate<'_>) -> Trail {
+    let client = record.client.as_deref();
+    // After a regeneration the session may be anywhere, and so is its user.
+    let is_fresh = record.created_at == record.began_at;
+    let ip = client.and_then(|client| client.ip).filter(|_| is_fresh);
+    let from =
+        ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: record.created_at });
+    let agent = client.and_then(|client| client.user_agent.as_deref());
+    let client =
+        agent.map(|agent| Client::read(&ClientFields { user_agent: Some(agent), ..ClientFields::default() }));
+    Trail::begin(from, client, Vec::new(), record.created_at)
+}
+
+fn make_room(shard: &mut Sessions) {
+    if shard.len() >= MOST_IN_A_SHARD {
+        let oldest = shard.iter().min_by_key(|(_, entry)| entry.used_at).map(|(id, _)| *id);
+        if let Some(oldest) = oldest {
+            shard.remove(&oldest);
+        }
+    }
+}
+
+fn is_between(earlier: UnixTime, moment: UnixTime, later: UnixTime) -> bool {
+    earlier <= moment && moment < later
+}
+
+/// By the first byte of an id, and the last one of a user's name.
+const SHARDS: usize = 256;
+
+/// A quarter of a million sessions in use, at about a kilobyte each.
+const MOST_IN_A_SHARD: usize = 1024;
+
+/// How long what was weighed holds, if nothing changes.
+const HOLDS: Duration = Duration::from_secs(60);
+
+/// A session that was not used for so long begins its trail anew.
+const KEPT: Duration = Duration::from_secs(2 * 3600);
+
+const PRESENT: Duration = Duration::from_secs(600);
+const MOST_PRESENCES: usize = 16;
+const MOST_DECIDED: usize = 4;

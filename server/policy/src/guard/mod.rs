@@ -1,0 +1,226 @@
+//! What stands between a valid session and the app: signals are weighed and policies asked, at every check.
+//!
+//! A session that is used as before costs a look into memory. Only when something is different, or a minute has passed, is
+//! everything weighed anew, and only when that or the route is different are the policies asked again.
+
+mod audit;
+mod memory;
+mod note;
+mod question;
+
+use std::{net::IpAddr, sync::Arc};
+
+use holdfast_core::{
+    UnixTime,
+    jose::Thumbprint,
+    risk::{
+        Agent, Assessment, Client, Evidence, Location, Login, Network, Presence, Profile, Score, Sighting,
+        Signal, SignalName, Trail, Visit, weigh_login,
+    },
+    session::Record,
+};
+
+pub use audit::{Recorded, UnreadableRisk};
+pub use memory::Memory;
+use memory::{Key, Seen};
+pub use note::{decode_profile, encode_profile};
+pub use question::{Question, Target};
+
+use super::{Policies, Ruling};
+
+/// Where an address is.
+pub type Locate<'a> = &'a dyn Fn(IpAddr) -> Location;
+
+/// What was weighed for a request, and what the policies made of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What is to be done.
+    pub ruling: Ruling,
+    /// What is suspected.
+    pub assessment: Arc<Assessment>,
+    /// The part of the audit record that does not change with time.
+    record: Box<str>,
+}
+
+impl Memory {
+    /// Answers from memory, if the session is used as before. `None` if everything has to be weighed.
+    pub fn quick(&self, question: &Question<'_>, policies: &Arc<Policies>) -> Option<Arc<Outcome>> {
+        if question.is_stale_copy || question.target.is_export() {
+            return None;
+        }
+        let (seen, cached) = self.recall(question, policies)?;
+        match cached {
+            Some(outcome) => Some(outcome),
+            None => Some(self.decide(question, policies, &seen)),
+        }
+    }
+
+    /// Weighs everything, and asks the policies. `profile` is what is usual for the user; it may have learned something.
+    pub fn weigh(
+        &self,
+        question: &Question<'_>,
+        policies: &Arc<Policies>,
+        profile: &mut Profile,
+        locate: Locate<'_>,
+    ) -> Arc<Outcome> {
+        let record = question.record;
+        let from = sighting(question.client_ip, locate, question.now);
+        let visit = Visit {
+            from,
+            client: Client::read(&question.fields),
+            is_proved: question.is_proved,
+            is_stale_copy: question.is_stale_copy,
+            is_export: question.target.is_export(),
+            now: question.now,
+        };
+        let others = self.presences(record);
+        let (assessment, evidence) = self.with_trail(record, locate, question.now, |trail| {
+            let is_vouched_for = std::mem::take(&mut trail.is_vouched_for);
+            let session = question.session();
+            let assessment = trail.trail.weigh(&visit, &session, profile, &others);
+            let evidence = match (is_vouched_for, assessment.proved_here && !trail.trail.began_strangely()) {
+                (true, _) | (_, true) => Some(Evidence::Proof),
+                // What is only tried is not learned.
+                (false, false) => (assessment.highest() < STRANGE).then_some(Evidence::Use),
+            };
+            (assessment, evidence)
+        });
+        if let Some(evidence) = evidence {
+            self.learn(record, &visit, evidence, profile);
+        }
+        let seen = Seen {
+            location: from.map_or(Location::Unknown, |from| from.location),
+            assessment: Arc::new(assessment),
+        };
+        self.remember(question, &seen);
+        self.decide(question, policies, &seen)
+    }
+
+    fn learn(&self, record: &Record, visit: &Visit, evidence: Evidence, profile: &mut Profile) {
+        profile.learn_browser(&visit.client.agent, None, visit.now);
+        let Some(from) = visit.from else { return };
+        profile.learn(&from, evidence);
+        if let Location::Known(place) = from.location {
+            self.note_presence(record, Presence { session: record.id, place, at: visit.now });
+        }
+    }
+
+    fn decide(&self, question: &Question<'_>, policies: &Arc<Policies>, seen: &Seen) -> Arc<Outcome> {
+        let (subject, situation) = (question.subject(), question.situation(seen));
+        let ruling = policies.decide(&subject, &situation);
+        let record = audit::record(&subject, &situation, &seen.assessment, &ruling);
+        let outcome = Arc::new(Outcome { ruling, assessment: Arc::clone(&seen.assessment), record });
+        self.keep(question, Key::of(question, policies), policies, &outcome);
+        outcome
+    }
+
+    /// Weighs a login, begins the trail of its session, and learns from it.
+    pub fn login(
+        &self,
+        record: &Record,
+        login: &Beginning<'_>,
+        profile: &mut Profile,
+        locate: Locate<'_>,
+    ) -> Assessment {
+        let now = record.created_at;
+        let client = login.user_agent.map(|agent| {
+            Client::read(&holdfast_core::risk::ClientFields { user_agent: Some(agent), ..Default::default() })
+        });
+        let from = sighting(login.ip, locate, now);
+        let about = Login {
+            from,
+            client: client.as_ref(),
+            strength: question::strength(record),
+            device: login.device,
+            now,
+        };
+        let found = weigh_login(&about, profile);
+        let location = from.map_or(Location::Unknown, |from| from.location);
+        let is_strange = found.highest() >= STRANGE;
+        if let Some(from) = from.filter(|_| !is_strange) {
+            profile.learn(&from, Evidence::Use);
+        }
+        if let Some(device) = login.device.filter(|_| !is_strange) {
+            profile.learn_device(device, now);
+        }
+        profile.learn_login(about.strength, &location, now);
+        self.begin(record.id, Trail::begin(from, client, found.signals.clone(), now), now);
+        found
+    }
+
+    /// Goes on with the trail of a session under its new id. With `is_authenticated` its user has just authenticated again,
+    /// and nothing of before is held against it.
+    pub fn follow(&self, former: &Record, next: &Record, is_authenticated: bool, now: UnixTime) {
+        self.succeed(former.id, next.id, is_authenticated, now);
+    }
+
+    /// Learns that a device has proved its key. The first proof of a session binds it.
+    pub fn proved(&self, proof: &Proved<'_>, profile: &mut Profile, locate: Locate<'_>) {
+        let Proved { record, ip, user_agent, key, is_first, now } = *proof;
+        let agent = Agent::parse(user_agent.unwrap_or_default());
+        let rebound = profile.bound_another(&agent, key, now).filter(|ago| is_first && *ago < REBOUND);
+        let from = sighting(ip, locate, now);
+        let began_strangely = self.with_trail(record, locate, now, |trail| {
+            if let Some(from) = from {
+                trail.trail.prove(from.network, agent, now);
+            }
+            if let Some(ago) = rebound {
+                let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));
+                trail.trail.suspect(signal.because("seconds_ago", ago.as_secs()));
+            }
+            trail.trail.began_strangely()
+        });
+        if began_strangely {
+            return;
+        }
+        if is_first {
+            profile.learn_browser(&agent, Some(key), now);
+        }
+        if let Some(from) = from {
+            profile.learn(&from, Evidence::Proof);
+        }
+    }
+
+    /// Counts bytes that the app has sent from a route that exports.
+    pub fn used(&self, record: &Record, bytes: u64, locate: Locate<'_>, now: UnixTime) {
+        self.with_trail(record, locate, now, |trail| trail.trail.count_bytes(bytes, now));
+    }
+}
+
+/// What the app passes on of a client at login.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beginning<'a> {
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// Its `User-Agent`.
+    pub user_agent: Option<&'a str>,
+    /// What the app calls the device.
+    pub device: Option<&'a str>,
+}
+
+/// A signature by the key of a session, and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Proved<'a> {
+    /// The session.
+    pub record: &'a Record,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// Its `User-Agent`.
+    pub user_agent: Option<&'a str>,
+    /// The key.
+    pub key: &'a Thumbprint,
+    /// Whether it bound the session.
+    pub is_first: bool,
+    /// When.
+    pub now: UnixTime,
+}
+
+fn sighting(ip: Option<IpAddr>, locate: Locate<'_>, now: UnixTime) -> Option<Sighting> {
+    ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: now })
+}
+
+/// From here on something is not believed to be the owner's doing.
+const STRANGE: Score = Score::new(40);
+
+/// Whoever binds another key so soon has deleted the browser's data, or is somebody else.
+const REBOUND: std::time::Duration = std::time::Duration::from_secs(600);

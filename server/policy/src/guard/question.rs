@@ -1,0 +1,177 @@
+//! What is asked about one request.
+
+use std::net::IpAddr;
+
+use holdfast_core::{
+    Level, UnixTime,
+    policy::SessionPolicy,
+    risk::{ClientFields, Location, Posture, Session, Strength, Told},
+    session::Record,
+};
+use serde::Deserialize;
+
+use super::memory::Seen;
+use crate::{
+    Situation, Subject,
+    situation::{Auth, Binding, Device, Network, method},
+};
+
+/// A request by a session that is in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The session.
+    pub record: &'a Record,
+    /// The limits that it lives under.
+    pub limits: &'a SessionPolicy,
+    /// The client's address, if it is known.
+    pub client_ip: Option<IpAddr>,
+    /// What the client says of itself.
+    pub fields: ClientFields<'a>,
+    /// What the request is for.
+    pub target: Target<'a>,
+    /// Whether a signature by the key came with this very request.
+    pub is_proved: bool,
+    /// Whether a copy of a replaced cookie came with it.
+    pub is_stale_copy: bool,
+    /// What is known of the device.
+    pub posture: Posture,
+    /// What others have told.
+    pub told: Told,
+    /// When.
+    pub now: UnixTime,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// The pattern of the route that is about it; empty if none is.
+    pub pattern: &'a str,
+    /// The tags of that route.
+    pub tags: &'a [Box<str>],
+}
+
+impl Target<'_> {
+    pub(super) fn is_export(&self) -> bool {
+        self.tags.iter().any(|tag| &**tag == EXPORT)
+    }
+}
+
+/// Seconds since a session began, its user authenticated, and its key was proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ages {
+    pub(super) session: u64,
+    pub(super) auth: u64,
+    pub(super) proof: Option<u64>,
+}
+
+impl Question<'_> {
+    pub(super) fn level(&self) -> Level {
+        self.record.binding.as_ref().map_or(Level::None, |binding| binding.level)
+    }
+
+    pub(super) fn ages(&self) -> Ages {
+        let record = self.record;
+        let since = |then| self.now.since(then).as_secs();
+        // As for max_auth_age: nobody authenticates for a session after it was made.
+        let told = record.auth.as_ref().and_then(|auth| auth.auth_time).unwrap_or(record.began_at);
+        let proof = record.binding.as_ref().map(|binding| since(binding.last_proof_at));
+        Ages {
+            session: since(record.began_at),
+            auth: since(told.min(record.created_at)),
+            proof: if self.is_proved { proof.map(|_| 0) } else { proof },
+        }
+    }
+
+    pub(super) fn session(&self) -> Session {
+        Session {
+            id: self.record.id,
+            is_bound: self.record.binding.is_some(),
+            is_browser: self.record.grant.is_none(),
+            binding_due: self.record.created_at.after(self.limits.registration_window),
+            posture: self.posture,
+            told: self.told,
+        }
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        Subject {
+            user: self.record.user.clone(),
+            groups: groups(self.record),
+            app: (&*self.record.app).into(),
+            method: method(self.target.method).into(),
+            route: self.target.pattern.into(),
+            tags: self.target.tags.to_vec(),
+        }
+    }
+
+    pub(super) fn situation(&self, seen: &Seen) -> Situation {
+        let record = self.record;
+        let method = record.binding.as_ref().map_or("none", |binding| binding.method.as_str());
+        let (ages, strength) = (self.ages(), strength(record).unwrap_or_default());
+        let auth = record.auth.as_deref();
+        let place = seen.location.place();
+        let traits = place.and_then(|place| place.traits).unwrap_or_default();
+        let location = match seen.location {
+            Location::Internal => "internal",
+            Location::Known(_) => "known",
+            Location::Unknown => "unknown",
+        };
+        let signals = seen.assessment.signals.iter().filter(|signal| signal.score.get() > 0);
+        Situation {
+            binding: Binding::new(method, self.level()),
+            proof_age: ages.proof,
+            proved_here: seen.assessment.proved_here,
+            session_age: ages.session,
+            auth: Auth {
+                age: ages.auth,
+                acr: auth.and_then(|auth| auth.acr.clone()),
+                amr: auth.map(|auth| auth.amr.clone()).unwrap_or_default(),
+                several_factors: strength.several_factors,
+                phishing_resistant: strength.phishing_resistant,
+            },
+            risk: seen.assessment.highest().get(),
+            signals: signals.fold(std::collections::BTreeMap::new(), |mut all, signal| {
+                let score = all.entry(signal.name.as_str().into()).or_insert(0);
+                *score = signal.score.get().max(*score);
+                all
+            }),
+            unknown: seen.assessment.unknown.iter().map(|name| name.as_str().into()).collect(),
+            device: Device {
+                posture: self.posture.as_str().into(),
+                managed: self.posture != Posture::Unmanaged,
+            },
+            network: Network {
+                location: location.into(),
+                usual: seen.assessment.is_known_place,
+                country: place.and_then(|place| place.country).map(|code| code.as_str().into()),
+                continent: place.and_then(|place| place.continent).map(|code| code.as_str().into()),
+                asn: place.and_then(|place| place.asn),
+                anonymizer: traits.anonymizer || traits.residential_proxy,
+                hosting: traits.hosting,
+            },
+        }
+    }
+}
+
+/// How strong the login of a session was, if the app said so.
+pub(super) fn strength(record: &Record) -> Option<Strength> {
+    let auth = record.auth.as_deref()?;
+    let says_something = auth.acr.is_some() || !auth.amr.is_empty();
+    says_something.then(|| Strength::of(auth.acr.as_deref(), &auth.amr))
+}
+
+/// The groups that the app has named. Attributes without any, or with something else in that place, name none.
+fn groups(record: &Record) -> Vec<Box<str>> {
+    #[derive(Deserialize)]
+    struct Attributes {
+        #[serde(default)]
+        groups: Vec<Box<str>>,
+    }
+    let attributes = record.attributes.as_deref().map(serde_json::from_str::<Attributes>);
+    attributes.and_then(Result::ok).map(|attributes| attributes.groups).unwrap_or_default()
+}
+
+/// The tag of routes that export data.
+const EXPORT: &str = "export";

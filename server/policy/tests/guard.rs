@@ -1,0 +1,375 @@
+//! Sessions, their owners and thieves, before the guard.
+
+#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use holdfast_core::{
+    Level, Method, SessionId, UnixTime,
+    jose::{Algorithm, PublicKey},
+    policy::SessionPolicy,
+    risk::{ClientFields, Location, Place, Point, Posture, Profile, SignalName, Told, Traits},
+    session::{Auth, Binding, Client, Record},
+};
+use holdfast_policy::{
+    Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Recorded, Target,
+};
+
+const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                      Chrome/156.0.0.0 Safari/537.36";
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+const HOME: &str = "81.2.69.10";
+const OFFICE: &str = "81.5.1.10";
+const NEW_YORK: &str = "12.81.96.10";
+const DATA_CENTRE: &str = "5.9.1.10";
+const VPN: &str = "185.1.1.10";
+
+fn locate(address: IpAddr) -> Location {
+    let honest = Traits::default();
+    let (point, country, continent, asn, traits) = match address.to_string().as_str() {
+        text if text.starts_with("81.2.") => ((51.5, -0.1), "GB", "EU", 2856, honest),
+        text if text.starts_with("81.5.") => ((51.4, -0.2), "GB", "EU", 5378, honest),
+        text if text.starts_with("12.81.") => ((40.7, -74.0), "US", "NA", 7018, honest),
+        text if text.starts_with("5.9.") => {
+            ((50.5, 12.4), "DE", "EU", 24940, Traits { hosting: true, ..honest })
+        }
+        text if text.starts_with("185.1.") => {
+            ((59.3, 18.0), "SE", "EU", 9009, Traits { anonymizer: true, hosting: true, ..honest })
+        }
+        text if text.starts_with("10.") => return Location::Internal,
+        _ => return Location::Unknown,
+    };
+    Location::Known(Place {
+        point: Point::new(point.0, point.1, 20),
+        country: country.parse().ok(),
+        continent: continent.parse().ok(),
+        asn: Some(asn),
+        traits: Some(traits),
+    })
+}
+
+fn start() -> UnixTime {
+    UnixTime::from_secs(1_800_000_000)
+}
+
+fn at(seconds: u64) -> UnixTime {
+    start().after(Duration::from_secs(seconds))
+}
+
+/// One user, one session, and a guard before it.
+struct Scene {
+    memory: Memory,
+    policies: Arc<Policies>,
+    limits: SessionPolicy,
+    profile: Profile,
+    record: Record,
+}
+
+impl Scene {
+    fn login(ip: &str, agent: &str) -> Self {
+        Self::login_of(Profile::default(), ip, agent, at(0))
+    }
+
+    fn login_of(mut profile: Profile, ip: &str, agent: &str, now: UnixTime) -> Self {
+        let (memory, ip) = (Memory::new(), Some(ip.parse().unwrap()));
+        let record = Record {
+            id: SessionId::from_bytes([7; 16]),
+            revision: 0,
+            epoch: 0,
+            app: "shop".into(),
+            user: "alice".into(),
+            auth: Some(Box::new(Auth { amr: vec!["pwd".into(), "otp".into()], ..Auth::default() })),
+            client: Some(Box::new(Client { ip, user_agent: Some(agent.into()) })),
+            attributes: None,
+            grant: None,
+            created_at: now,
+            began_at: now,
+            binding: None,
+            ended: None,
+        };
+        let beginning = Beginning { ip, user_agent: Some(agent), device: None };
+        memory.login(&record, &beginning, &mut profile, &locate);
+        let policies = Arc::new(Policies::shipped(&Modes::default()));
+        Self { memory, policies, limits: SessionPolicy::default(), profile, record }
+    }
+
+    fn bind(&mut self, ip: &str, agent: &str, now: UnixTime) {
+        self.record.binding = Some(Box::new(Binding {
+            method: Method::Dbsc,
+            level: Level::Hardware,
+            key: key(),
+            bound_at: now,
+            last_proof_at: now,
+            generation: 0,
+        }));
+        self.prove(ip, agent, now);
+    }
+
+    fn prove(&mut self, ip: &str, agent: &str, now: UnixTime) {
+        let binding = self.record.binding.as_mut().unwrap();
+        binding.generation += 1;
+        binding.last_proof_at = now;
+        self.record.revision += 1;
+        let is_first = binding.generation == 1;
+        let proof = Proved {
+            record: &self.record,
+            ip: Some(ip.parse().unwrap()),
+            user_agent: Some(agent),
+            key: &key().thumbprint(),
+            is_first,
+            now,
+        };
+        self.memory.proved(&proof, &mut self.profile, &locate);
+    }
+
+    fn check_with(
+        &mut self,
+        ip: &str,
+        agent: &str,
+        now: UnixTime,
+        change: impl FnOnce(&mut Question<'_>),
+    ) -> Answer {
+        let mut question = Question {
+            record: &self.record,
+            limits: &self.limits,
+            client_ip: ip.parse().ok(),
+            fields: ClientFields { user_agent: Some(agent), ..ClientFields::default() },
+            target: Target { method: "GET", ..Target::default() },
+            is_proved: false,
+            is_stale_copy: false,
+            posture: Posture::Unmanaged,
+            told: Told::default(),
+            now,
+        };
+        change(&mut question);
+        let (outcome, was_quick) = match self.memory.quick(&question, &self.policies) {
+            Some(outcome) => (outcome, true),
+            None => (self.memory.weigh(&question, &self.policies, &mut self.profile, &locate), false),
+        };
+        let json = outcome.json(&question);
+        Answer { outcome, was_quick, json }
+    }
+
+    fn check(&mut self, ip: &str, agent: &str, now: UnixTime) -> Answer {
+        self.check_with(ip, agent, now, |_| {})
+    }
+}
+
+struct Answer {
+    outcome: Arc<Outcome>,
+    was_quick: bool,
+    json: String,
+}
+
+impl Answer {
+    fn effect(&self) -> Option<Effect> {
+        self.outcome.ruling.effect
+    }
+
+    fn score(&self, name: SignalName) -> u8 {
+        self.outcome.assessment.score(name).get()
+    }
+
+    #[track_caller]
+    fn is(&self, effect: Option<Effect>) {
+        assert_eq!(self.effect(), effect, "{:#?}", self.outcome);
+    }
+}
+
+fn key() -> PublicKey {
+    // The base point of P-256: on the curve, and nobody's key.
+    let jwk = r#"{"kty":"EC","crv":"P-256","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}"#;
+    let object = holdfast_core::jose::Object::parse(jwk.as_bytes());
+    PublicKey::from_jwk(&object.unwrap(), Algorithm::Es256).unwrap()
+}
+
+#[test]
+fn a_day_of_a_bound_session_asks_nothing() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.check(HOME, CHROME, at(1)).is(None);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    assert!(scene.check(HOME, CHROME, at(4)).was_quick);
+    scene.check(HOME, CHROME, at(50)).is(None);
+    let again = scene.check(HOME, CHROME, at(70));
+    assert!(!again.was_quick, "after a minute everything is weighed anew");
+    again.is(None);
+}
+
+#[test]
+fn a_bound_session_that_moves_proves_its_key_once() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    // From home to New York in five minutes, by VPN or by teleport.
+    let moved = scene.check(NEW_YORK, CHROME, at(300));
+    moved.is(Some(Effect::Reprove));
+    assert_eq!(moved.score(SignalName::TravelImpossible), 100);
+    scene.check(NEW_YORK, CHROME, at(301)).is(Some(Effect::Reprove));
+    scene.prove(NEW_YORK, CHROME, at(302));
+    let proved = scene.check(NEW_YORK, CHROME, at(303));
+    proved.is(None);
+    assert!(proved.json.contains("\"cleared_by\":\"proof\""), "it is told: {}", proved.json);
+    scene.check(NEW_YORK, CHROME, at(304)).is(None);
+    // And back, to where the device was minutes ago. After an hour it is asked again, also where it is known.
+    scene.check(HOME, CHROME, at(400)).is(None);
+    scene.check(NEW_YORK, CHROME, at(9000)).is(Some(Effect::Reprove));
+}
+
+#[test]
+fn the_owners_proofs_do_not_clear_the_thief() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    for minute in 1..60 {
+        scene.check(HOME, CHROME, at(minute * 60)).is(None);
+        scene.check(OFFICE, CHROME, at(minute * 60 + 10)).is(Some(Effect::Reprove));
+        scene.check(HOME, FIREFOX, at(minute * 60 + 15)).is(Some(Effect::Reprove));
+        scene.check(HOME, "python-requests/2.32", at(minute * 60 + 16)).is(Some(Effect::Reprove));
+        if minute % 10 == 0 {
+            scene.prove(HOME, CHROME, at(minute * 60 + 20));
+        }
+    }
+}
+
+#[test]
+fn without_a_key_the_user_is_asked_and_the_impossible_ends() {
+    let mut scene = Scene::login(HOME, FIREFOX);
+    scene.check(HOME, FIREFOX, at(100)).is(None);
+    scene.check(OFFICE, FIREFOX, at(110)).is(Some(Effect::StepUp));
+    scene.check(HOME, CHROME, at(120)).is(Some(Effect::StepUp));
+    scene.check(NEW_YORK, FIREFOX, at(130)).is(Some(Effect::Revoke));
+    scene.check(HOME, FIREFOX, at(140)).is(None);
+}
+
+#[test]
+fn a_step_up_clears_the_place() {
+    let mut scene = Scene::login(HOME, FIREFOX);
+    scene.check(HOME, FIREFOX, at(100)).is(None);
+    scene.check(OFFICE, FIREFOX, at(110)).is(Some(Effect::StepUp));
+    let former = scene.record.clone();
+    scene.record.id = SessionId::from_bytes([8; 16]);
+    scene.record.created_at = at(120);
+    scene.memory.follow(&former, &scene.record, true, at(120));
+    scene.check(OFFICE, FIREFOX, at(121)).is(None);
+    // From now on the office is known: the next session moves there without a question.
+    let mut next = Scene::login_of(scene.profile, HOME, FIREFOX, at(2000));
+    next.check(HOME, FIREFOX, at(2001)).is(None);
+    next.check(OFFICE, FIREFOX, at(2300)).is(None);
+}
+
+#[test]
+fn a_regeneration_without_a_login_clears_nothing() {
+    let mut scene = Scene::login(HOME, FIREFOX);
+    scene.check(HOME, FIREFOX, at(100)).is(None);
+    let former = scene.record.clone();
+    scene.record.id = SessionId::from_bytes([8; 16]);
+    scene.memory.follow(&former, &scene.record, false, at(120));
+    scene.check(OFFICE, FIREFOX, at(121)).is(Some(Effect::StepUp));
+}
+
+#[test]
+fn a_browser_that_could_bind_and_did_not_is_asked_when_its_time_is_over() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.check(HOME, CHROME, at(30)).is(None);
+    scene.check(HOME, CHROME, at(59)).is(None);
+    let late = scene.check(HOME, CHROME, at(61));
+    late.is(Some(Effect::StepUp));
+    assert_eq!(late.score(SignalName::BindingMissing), 70);
+    let mut other = Scene::login(HOME, FIREFOX);
+    other.check(HOME, FIREFOX, at(61)).is(None);
+}
+
+#[test]
+fn a_stale_copy_has_the_device_asked() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    scene.check_with(NEW_YORK, CHROME, at(900), |question| question.is_stale_copy = true);
+    scene.check(HOME, CHROME, at(901)).is(Some(Effect::Reprove));
+    scene.prove(HOME, CHROME, at(902));
+    scene.check(HOME, CHROME, at(903)).is(None);
+}
+
+#[test]
+fn logins_that_are_phished_are_asked_again() {
+    // The proxy of a phisher takes the offer of a binding away, or answers it with a key of its own.
+    let mut proxied = Scene::login(DATA_CENTRE, CHROME);
+    proxied.check(DATA_CENTRE, CHROME, at(1)).is(Some(Effect::StepUp));
+    proxied.bind(DATA_CENTRE, CHROME, at(2));
+    proxied.check(DATA_CENTRE, CHROME, at(3)).is(Some(Effect::StepUp));
+    // A user who works through a VPN is not.
+    let mut hidden = Scene::login(VPN, CHROME);
+    hidden.bind(VPN, CHROME, at(2));
+    hidden.check(VPN, CHROME, at(3)).is(Some(Effect::Flag));
+}
+
+#[test]
+fn news_are_heard_at_the_next_check() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    scene.memory.hear();
+    let noncompliant = |question: &mut Question<'_>| question.posture = Posture::Noncompliant;
+    scene.check_with(HOME, CHROME, at(4), noncompliant).is(Some(Effect::Deny));
+    let told = scene.check_with(HOME, CHROME, at(70), |question| {
+        question.told = Told { risk: holdfast_core::risk::Score::new(90), credential_changed: false };
+    });
+    told.is(Some(Effect::StepUp));
+}
+
+#[test]
+fn exports_are_counted_one_by_one() {
+    static TAGS: std::sync::LazyLock<[Box<str>; 1]> = std::sync::LazyLock::new(|| ["export".into()]);
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    let mut effects = Vec::new();
+    for second in 0..50 {
+        let answer = scene.check_with(HOME, CHROME, at(60 + second), |question| {
+            question.target = Target { method: "GET", pattern: "/export/*", tags: &*TAGS };
+        });
+        assert!(!answer.was_quick);
+        effects.push(answer.effect());
+    }
+    assert!(effects.iter().take(30).all(Option::is_none));
+    assert_eq!(effects.last(), Some(&Some(Effect::StepUp)));
+    // Another route is closed too, until the user has authenticated or the minute is over.
+    scene.check(HOME, CHROME, at(112)).is(Some(Effect::StepUp));
+}
+
+#[test]
+fn odd_addresses_and_clocks_are_survived() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    let long = "Mozilla/5.0 ".repeat(700);
+    for ip in ["10.0.0.1", "::ffff:81.2.69.10", "::", "203.0.113.9", "no address"] {
+        for now in [at(5), UnixTime::EPOCH, UnixTime::from_millis(u64::MAX), at(4)] {
+            let answer = scene.check(ip, &long, now);
+            assert!(serde_json::from_str::<serde_json::Value>(&answer.json).is_ok());
+        }
+    }
+    // The owner is still where they were.
+    scene.check(HOME, CHROME, at(6)).is(None);
+    assert_eq!(scene.check("::ffff:81.2.69.77", CHROME, at(7)).effect(), None);
+}
+
+#[test]
+fn what_is_told_can_be_asked_again() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    let moved = scene.check(NEW_YORK, CHROME, at(300));
+    let event = format!(
+        "{{\"event\":\"session.denied\",\"user\":\"alice\",\"app\":\"shop\",\"tags\":null,\"risk\":{}}}",
+        moved.json
+    );
+    let recorded = Recorded::read(&serde_json::from_str(&event).unwrap()).unwrap().unwrap();
+    assert_eq!(recorded.situation.proof_age, Some(298));
+    assert_eq!(recorded.situation.session_age, 300);
+    let again = scene.policies.decide(&recorded.subject, &recorded.situation);
+    assert_eq!(again, moved.outcome.ruling);
+    // A login is no request, and a line without risk is none either.
+    assert_eq!(Recorded::read(&serde_json::json!({"risk": null})), Ok(None));
+    assert_eq!(Recorded::read(&serde_json::json!({"risk": {"score": 1, "signals": []}})), Ok(None));
+    assert!(Recorded::read(&serde_json::json!({"risk": {"request": 5}})).is_err());
+}
