@@ -1,7 +1,5 @@
 //! What policies decide, through their public face.
 
-#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
-
 use std::collections::BTreeMap;
 
 use holdfast_core::{Level, risk::SignalName};
