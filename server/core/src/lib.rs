@@ -22,6 +22,7 @@ pub mod origin;
 pub mod page;
 pub mod policy;
 pub mod rejection;
+pub mod risk;
 pub mod rule;
 mod seal;
 pub mod secret;
