@@ -1,7 +1,9 @@
 //! What is read of a database's record, and nothing else of it.
 
+use std::fmt;
+
 use holdfast_core::risk::{Code, Place, Point, Traits};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Visitor};
 
 /// Which sort of database it is: each has a key in the configuration, and tells something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,9 +66,9 @@ struct Country<'a> {
 
 #[derive(Deserialize)]
 struct Location {
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    accuracy_radius: Option<u16>,
+    latitude: Option<Number>,
+    longitude: Option<Number>,
+    accuracy_radius: Option<Number>,
 }
 
 impl<'de> Record<'de> for City<'de> {
@@ -82,18 +84,21 @@ impl<'de> Record<'de> for City<'de> {
 impl Location {
     /// Where no radius is told, none is assumed to be small.
     fn point(&self) -> Option<Point> {
-        Point::new(self.latitude?, self.longitude?, self.accuracy_radius.unwrap_or(u16::MAX))
+        let radius = self.accuracy_radius.as_ref().and_then(Number::whole);
+        let radius = radius.map_or(u16::MAX, |radius| u16::try_from(radius).unwrap_or(u16::MAX));
+        Point::new(self.latitude.as_ref()?.as_f64(), self.longitude.as_ref()?.as_f64(), radius)
     }
 }
 
 #[derive(Deserialize)]
 pub(super) struct Asn {
-    autonomous_system_number: Option<u32>,
+    autonomous_system_number: Option<Number>,
 }
 
 impl Record<'_> for Asn {
     fn tell(&self, place: &mut Place) -> bool {
-        place.asn = self.autonomous_system_number;
+        let number = self.autonomous_system_number.as_ref().and_then(Number::whole);
+        place.asn = number.and_then(|number| u32::try_from(number).ok());
         place.asn.is_some()
     }
 }
@@ -129,5 +134,56 @@ impl Record<'_> for Anonymous {
         };
         place.traits = Some(traits);
         traits != Traits::default()
+    }
+}
+
+/// A number. The format has seven types of them, and not every maker of databases takes the same.
+#[derive(Clone, Copy)]
+enum Number {
+    Fraction(f64),
+    Whole(u64),
+}
+
+impl Number {
+    const fn whole(&self) -> Option<u64> {
+        match *self {
+            Self::Fraction(_) => None,
+            Self::Whole(number) => Some(number),
+        }
+    }
+
+    fn as_f64(self) -> f64 {
+        match self {
+            Self::Fraction(number) => number,
+            // Of degrees there are 360; whatever is not among them is no degree.
+            Self::Whole(number) => u32::try_from(number).map_or(f64::INFINITY, f64::from),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl Visitor<'_> for Numbers {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+                Ok(Number::Fraction(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+                Ok(Number::Whole(number))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+                let negative = || i32::try_from(number).map_or(f64::NEG_INFINITY, f64::from);
+                Ok(u64::try_from(number).map_or_else(|_| Number::Fraction(negative()), Number::Whole))
+            }
+        }
+        deserializer.deserialize_any(Numbers)
     }
 }

@@ -28,6 +28,11 @@ fn city() -> Mmdb {
         // In nowhere that exists, and in a country alone.
         .row("5.5.5.0/24", record("europe", "gb", (91.0, 0.0), 1))
         .row("6.6.6.0/24", json!({ "country": { "iso_code": "FR" } }))
+        // As other makers write numbers.
+        .row(
+            "6.6.7.0/24",
+            json!({ "location": { "latitude": 48, "longitude": 2, "accuracy_radius": 100_000 } }),
+        )
         .row("7.7.7.0/24", json!({ "traits": { "is_anycast": true } }))
 }
 
@@ -87,6 +92,8 @@ fn what_is_not_said_is_not_known() -> Result<()> {
     let [_, _, city] = &databases;
     let nowhere = known("5.5.5.5", &databases)?;
     assert_eq!((nowhere.point, nowhere.country, nowhere.continent), (None, None, None), "no such place");
+    let point = known("6.6.7.1", &databases)?.point.context("no point")?;
+    assert_eq!((point.latitude, point.longitude, point.radius), (48.0, 2.0, u16::MAX));
     let country = known("6.6.6.6", &databases)?;
     assert_eq!((country.point, country.country), (None, "FR".parse().ok()));
     assert_eq!(locate("8.8.8.8".parse()?, [city]), Location::Unknown);
@@ -166,10 +173,11 @@ fn damaged_files_are_refused_with_a_reason() {
         json!({ "country": "GB" }),
         json!({ "country": { "iso_code": 7 } }),
         json!({ "location": { "latitude": "51.5" } }),
-        json!({ "location": { "accuracy_radius": 100_000 } }),
+        json!({ "location": { "accuracy_radius": true } }),
         json!({ "continent": ["EU"] }),
     ] {
-        assert!(wrong(record.clone()).contains("damaged"), "{record}: {}", wrong(record));
+        let told = wrong(record.clone());
+        assert!(told.contains("damaged"), "{record}: {told}");
     }
 }
 

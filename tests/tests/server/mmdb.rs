@@ -76,7 +76,7 @@ fn what_is_told_often_is_kept_once() {
     assert!(added < 2000 * 3 * 7, "{added}: nodes alone");
     assert_eq!(
         look(&read(&many), "81.7.207.9"),
-        Some(json!({ "country": { "iso_code": "GB" }, "name": "a city of some name 5" }))
+        Some(json!({ "country": { "iso_code": "GB" }, "name": "a city of some name 4" }))
     );
 }
 

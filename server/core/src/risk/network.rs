@@ -5,9 +5,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// The network that an address is one of: 24 bits of an IPv4 address, 64 of an IPv6 one. Within them a client moves about
 /// on its own, by privacy addresses (RFC 8981) or because its router was given another one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Network {
     /// Of IPv4, and of IPv4 written as IPv6.
     V4([u8; 3]),

@@ -2,8 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// What is known of the whereabouts of a client.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Location {
     /// Its address is not one of the public internet: a private, reserved or local one, which is nowhere in particular.
     Internal,
@@ -24,7 +26,7 @@ impl Location {
 }
 
 /// What the databases say of an address. Each of them may be missing, or silent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// Where it is.
     pub point: Option<Point>,
@@ -63,8 +65,19 @@ impl Place {
     }
 }
 
+impl fmt::Display for Place {
+    /// Country and network, for whoever follows the reasoning: `GB AS2856`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.country {
+            Some(country) => write!(f, "{country}")?,
+            None => f.write_str("??")?,
+        }
+        self.asn.map_or(Ok(()), |asn| write!(f, " AS{asn}"))
+    }
+}
+
 /// A point on the earth, and how far off it may be.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Degrees north.
     pub latitude: f32,
@@ -113,7 +126,7 @@ impl Point {
 }
 
 /// A square of some 20 by 40 kilometres, as four characters of a geohash name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cell {
     /// From the south pole, 0 to 1023.
     pub north: u16,
@@ -122,7 +135,7 @@ pub struct Cell {
 }
 
 /// What sort of network an address belongs to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traits {
     /// A VPN, an open proxy, a Tor exit: something that hides its users.
     pub anonymizer: bool,
@@ -133,7 +146,7 @@ pub struct Traits {
 }
 
 /// Two capital letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Code([u8; 2]);
 
 impl Code {

@@ -1,0 +1,360 @@
+//! Where a session was used, from its login on.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    agent::Agent,
+    assessment::{Assessment, Posture, Told},
+    client::Client,
+    export::Exports,
+    login::weigh_network,
+    network::Network,
+    place::{Location, Place},
+    profile::{Profile, Sighting},
+    signal::{Score, Signal, SignalName},
+    travel::{Leg, impossible_travel, two_continents},
+};
+use crate::{SessionId, UnixTime};
+
+/// What is remembered of where a session was used, and by what.
+///
+/// One place is believed to be the owner's: that of the login, and later whichever the device proved its key from, or
+/// that is too little strange to ask. Every request is compared with it, and what is strange stays so however often it
+/// is tried, until a proof from there or a new login clears it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trail {
+    believed: Option<Sighting>,
+    client: Option<(Client, UnixTime)>,
+    proofs: Vec<Proof>,
+    exports: Exports,
+    stale_at: Option<UnixTime>,
+    /// What was suspected at the login. Only another login clears it.
+    at_login: Arc<[Signal]>,
+}
+
+/// A signature by the device's key, and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Proof {
+    network: Network,
+    agent: Agent,
+    at: UnixTime,
+}
+
+/// A request, as it is compared.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Where it comes from; nothing if nobody has said so.
+    pub from: Option<Sighting>,
+    /// What the client says of itself.
+    pub client: Client,
+    /// Whether a signature by the key came with this very request (RFC 9449).
+    pub is_proved: bool,
+    /// Whether a copy of a replaced cookie came with it.
+    pub is_stale_copy: bool,
+    /// Whether it goes to a route that exports data.
+    pub is_export: bool,
+    /// When.
+    pub now: UnixTime,
+}
+
+/// What is known of a session beside its trail.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// Whether it is bound to a key.
+    pub is_bound: bool,
+    /// Whether it is a browser's; clients of OAuth are programs, and may be.
+    pub is_browser: bool,
+    /// Until when it may wait for its binding.
+    pub binding_due: UnixTime,
+    /// What is known of its device.
+    pub posture: Posture,
+    /// What others have told.
+    pub told: Told,
+}
+
+/// Another live session of the same user, as it was last seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Presence {
+    /// Which.
+    pub session: SessionId,
+    /// Where it is.
+    pub place: Place,
+    /// When it was used there.
+    pub at: UnixTime,
+}
+
+impl Trail {
+    /// The trail of a session that began just now, with what was suspected of its login.
+    pub fn begin(
+        from: Option<Sighting>,
+        client: Option<Client>,
+        at_login: Vec<Signal>,
+        now: UnixTime,
+    ) -> Self {
+        Self {
+            believed: from,
+            client: client.map(|client| (client, now)),
+            at_login: at_login.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The trail of a session that follows this one after its user has authenticated again: wherever it is used first is
+    /// where the owner is, and nothing of before is held against it.
+    #[must_use]
+    pub fn renewed(&self, now: UnixTime) -> Self {
+        Self { exports: self.exports.accepted(now), ..Self::default() }
+    }
+
+    /// Where the owner is believed to be.
+    pub const fn believed(&self) -> Option<&Sighting> {
+        self.believed.as_ref()
+    }
+
+    /// The client that is believed to be the owner's.
+    pub fn client(&self) -> Option<&Client> {
+        self.client.as_ref().map(|(client, _)| client)
+    }
+
+    /// Notes that the device has proved its key from here.
+    pub fn prove(&mut self, network: Network, agent: Agent, now: UnixTime) {
+        self.proofs.retain(|proof| (proof.network, proof.agent) != (network, agent));
+        if self.proofs.len() >= MOST_PROOFS {
+            self.proofs.remove(0);
+        }
+        self.proofs.push(Proof { network, agent, at: now });
+    }
+
+    /// Adds to what is suspected of how the session began.
+    pub fn suspect(&mut self, signal: Signal) {
+        self.at_login = self.at_login.iter().cloned().chain([signal]).collect();
+    }
+
+    /// Counts bytes that the app has sent from a route that exports.
+    pub fn count_bytes(&mut self, bytes: u64, now: UnixTime) {
+        self.exports.count_bytes(bytes, now);
+    }
+
+    /// Compares a request with what is remembered, and remembers what is believed of it.
+    pub fn weigh(
+        &mut self,
+        visit: &Visit,
+        session: &Session,
+        profile: &Profile,
+        others: &[Presence],
+    ) -> Assessment {
+        let now = visit.now;
+        let mut found = Assessment {
+            proved_here: visit.is_proved || self.is_proved_from(visit),
+            is_known_place: visit.from.is_some_and(|from| knows(profile, &from)),
+            ..Assessment::default()
+        };
+        let mut strange = Assessment::default();
+        self.weigh_place(visit, profile, &mut strange);
+        self.weigh_client(visit, session, &mut strange);
+        let highest = strange.highest();
+        found.unknown.append(&mut strange.unknown);
+        if found.proved_here {
+            // The device is here, whatever is strange about the way. It is told, and changes nothing.
+            found.signals.extend(strange.signals.into_iter().map(cleared));
+        } else {
+            found.signals.append(&mut strange.signals);
+        }
+        if found.proved_here || highest <= TOLERATED {
+            self.believe(visit);
+        }
+        self.weigh_others(visit, session, others, &mut found);
+        self.weigh_session(visit, session, profile, &mut found);
+        if visit.is_export {
+            self.exports.count(now);
+        }
+        if let Some(burst) = self.exports.burst(now) {
+            found.add(burst);
+        }
+        found.signals.extend(self.at_login.iter().cloned());
+        found
+    }
+
+    fn is_proved_from(&self, visit: &Visit) -> bool {
+        let Some(from) = &visit.from else { return false };
+        self.proofs.iter().any(|proof| {
+            proof.network.shares_site(&from.network)
+                && proof.agent == visit.client.agent
+                && visit.now.since(proof.at) <= PROOF_COUNTS
+        })
+    }
+
+    fn believe(&mut self, visit: &Visit) {
+        if let Some(from) = visit.from {
+            self.believed = Some(from);
+        }
+        self.client = Some((visit.client, visit.now));
+    }
+
+    /// Where the request comes from, compared with where the owner is.
+    fn weigh_place(&self, visit: &Visit, profile: &Profile, found: &mut Assessment) {
+        let Some((here, believed)) = visit.from.zip(self.believed) else {
+            // Of a request without an address nothing can be said; and a session that was nowhere yet is here now.
+            if visit.from.is_none() {
+                found.unknown.extend([SignalName::NetworkChanged, SignalName::TravelImpossible]);
+            }
+            return;
+        };
+        if here.network.shares_site(&believed.network) {
+            return;
+        }
+        let is_known_network = profile.knows_network(&here.network);
+        found.add(network_changed(&believed, &here, visit, profile));
+        let leg = believed.location.place().zip(here.location.place()).map(|(from, to)| Leg {
+            from,
+            to,
+            elapsed: visit.now.since(believed.at),
+            is_known: knows(profile, &here) && knows(profile, &believed),
+        });
+        match leg {
+            // Measured from where somebody may really not be, distances mean nothing.
+            Some(leg) if leg.from.may_be_elsewhere() => {}
+            leg => found.add_known(SignalName::TravelImpossible, leg.as_ref().and_then(impossible_travel)),
+        }
+        // What kind of network it is says something only where it is another kind than before.
+        let kind = |location: &Location| location.place().and_then(|place| place.traits);
+        if kind(&here.location) != kind(&believed.location) || kind(&here.location).is_none() {
+            weigh_network(here.location.place(), is_known_network, found);
+        }
+    }
+
+    fn weigh_client(&self, visit: &Visit, session: &Session, found: &mut Assessment) {
+        if !session.is_browser {
+            return;
+        }
+        let Some((before, seen_at)) = &self.client else {
+            if visit.client.agent.automation {
+                found.add(automation(90));
+            }
+            return;
+        };
+        found.add(before.changed(*seen_at, &visit.client, visit.now));
+        if visit.client.agent.automation {
+            // Who logged in with a program goes on with it.
+            found.add(automation(if before.agent.automation { 20 } else { 95 }));
+        }
+    }
+
+    /// Other sessions of the user, and this one at another place.
+    fn weigh_others(&self, visit: &Visit, session: &Session, others: &[Presence], found: &mut Assessment) {
+        let Some(here) = visit.from.and_then(|from| from.location.place().copied()) else { return };
+        let is_live = |at: UnixTime| visit.now.since(at) <= LIVE;
+        let itself = self.believed.filter(|believed| is_live(believed.at));
+        let itself = itself.and_then(|believed| two_continents(&here, believed.location.place()?, true));
+        let others = others.iter().filter(|other| other.session != session.id && is_live(other.at));
+        let others = others.filter_map(|other| two_continents(&here, &other.place, false));
+        if let Some(signal) = itself.into_iter().chain(others).max_by_key(|signal| signal.score)
+            && signal.score > Score::NONE
+        {
+            found.signals.push(if found.proved_here { cleared(signal) } else { signal });
+        }
+    }
+
+    /// What is to be said of the session itself, wherever it is used.
+    fn weigh_session(&mut self, visit: &Visit, session: &Session, profile: &Profile, found: &mut Assessment) {
+        if visit.is_stale_copy {
+            self.stale_at = Some(visit.now);
+        }
+        if let Some(at) = self.stale_at {
+            let is_proved = self.proofs.iter().any(|proof| proof.at > at);
+            if is_proved {
+                self.stale_at = None;
+            } else {
+                let ago = visit.now.since(at).as_secs();
+                found.add(Signal::new(SignalName::CookieStale, Score::new(80)).because("seconds_ago", ago));
+            }
+        }
+        let agent = &visit.client.agent;
+        let could_bind = agent.could_bind() || profile.has_bound(agent);
+        if session.is_browser && !session.is_bound && could_bind && visit.now > session.binding_due {
+            let score = if profile.has_bound(agent) { 80 } else { 70 };
+            let signal = Signal::new(SignalName::BindingMissing, Score::new(score));
+            let signal = signal.because("browser", agent.family.as_str());
+            found.add(signal.because("bound_before", if profile.has_bound(agent) { "yes" } else { "no" }));
+        }
+        if session.posture == Posture::Noncompliant {
+            found.add(Signal::new(SignalName::DeviceNoncompliant, Score::FULL));
+        }
+        if session.told.risk > Score::NONE {
+            found.add(Signal::new(SignalName::SharedRisk, session.told.risk));
+        }
+        if session.told.credential_changed {
+            found.add(Signal::new(SignalName::SharedCredential, Score::new(80)));
+        }
+    }
+}
+
+fn knows(profile: &Profile, sighting: &Sighting) -> bool {
+    profile.knows_network(&sighting.network)
+        || sighting.location.place().is_some_and(|place| profile.knows_place(place))
+}
+
+/// That the network is another one.
+fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile: &Profile) -> Signal {
+    let places = believed.location.place().zip(here.location.place());
+    let is_recent = visit.now.since(believed.at) <= LIVE;
+    let shares_version = here.network.shares_version(&believed.network);
+    let (score, how) = match places {
+        Some((before, now)) if before.shares_operator(now) => match (shares_version, is_recent) {
+            // A client with both versions of the protocol uses now one, now the other.
+            (false, _) => (0, "same operator"),
+            // A telephone is handed from exit to exit.
+            (true, true) if !visit.client.agent.mobile => (50, "same operator, both in use"),
+            (true, _) => (10, "same operator"),
+        },
+        Some((before, now)) if before.country.is_some() && before.country == now.country => {
+            (40, "another operator")
+        }
+        Some((before, now)) if before.country.is_some() && now.country.is_some() => (70, "another country"),
+        Some(_) | None => match (believed.location, here.location) {
+            (Location::Internal, Location::Internal) => (10, "both internal"),
+            _ if !shares_version => (20, "the other version of the protocol, where is not known"),
+            _ => (40, "where is not known"),
+        },
+    };
+    let mut score = Score::new(score);
+    let signal = |score| {
+        let from = believed.location.place().map_or("?".to_owned(), Place::to_string);
+        let to = here.location.place().map_or("?".to_owned(), Place::to_string);
+        Signal::new(SignalName::NetworkChanged, score)
+            .because("how", how)
+            .because("from", from)
+            .because("to", to)
+    };
+    if profile.knows_network(&here.network) {
+        return signal(Score::NONE);
+    }
+    if here.location.place().is_some_and(|place| profile.knows_place(place)) {
+        score = score.damped(0.3);
+        return signal(score).because("damped", "known place");
+    }
+    signal(score)
+}
+
+fn automation(score: u8) -> Signal {
+    Signal::new(SignalName::AgentAutomation, Score::new(score))
+}
+
+/// A suspicion that a proof has cleared.
+fn cleared(signal: Signal) -> Signal {
+    let was = u64::from(signal.score.get());
+    Signal { score: Score::NONE, ..signal }.because("was", was).because("cleared_by", "proof")
+}
+
+/// A request that is no stranger than this moves the owner's place without a question.
+const TOLERATED: Score = Score::new(20);
+
+/// So long after it was used a session counts as in use.
+const LIVE: Duration = Duration::from_secs(300);
+
+/// So long a proof vouches for the place that it came from. Browsers prove their keys every few minutes of use.
+const PROOF_COUNTS: Duration = Duration::from_secs(30 * 60);
+
+const MOST_PROOFS: usize = 4;
