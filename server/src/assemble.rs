@@ -10,6 +10,7 @@ use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
     config::{AppConfig, RouteConfig},
+    geo::{Change, Geo},
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
     limits::{Limits, Load},
@@ -26,6 +27,9 @@ use crate::{
 pub(crate) struct Files {
     pub(crate) secrets: Secrets,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) geo: Geo,
+    /// What became of databases that were in force.
+    pub(crate) geo_changes: Vec<Change>,
 }
 
 impl Files {
@@ -36,17 +40,26 @@ impl Files {
     pub(crate) fn read(
         config: &Config,
         secrets: impl FnOnce(&Config) -> Result<Secrets, String>,
+        former: Option<&Geo>,
     ) -> Result<Self, Vec<String>> {
         let tls = config.public.tls.as_ref().map(server_config).transpose();
-        match (secrets(config), tls) {
-            (Ok(secrets), Ok(tls)) => Ok(Self { secrets, tls }),
-            (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+        let geo = match former {
+            Some(former) => former.followed_by(&config.risk),
+            None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
+        };
+        match (secrets(config), tls, geo) {
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes))) => Ok(Self { secrets, tls, geo, geo_changes }),
+            (secrets, tls, geo) => {
+                let problems = [secrets.err(), tls.err()].into_iter().flatten();
+                Err(problems.chain(geo.err().into_iter().flatten()).collect())
+            }
         }
     }
 }
 
 /// What stays when the configuration is loaded anew.
 struct Lasting {
+    geo: Arc<Geo>,
     store: Arc<Store>,
     turns: Arc<Turns>,
     clock: Clock,
@@ -64,6 +77,7 @@ struct Lasting {
 pub(crate) fn first(
     config: Config,
     secrets: Secrets,
+    geo: Geo,
     store: Store,
     clock: Clock,
 ) -> Result<Holdfast, StartError> {
@@ -71,6 +85,7 @@ pub(crate) fn first(
     let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
     let metrics = Arc::new(Metrics::new());
     let lasting = Lasting {
+        geo: Arc::new(geo),
         is_first_run: store.count() == 0,
         store: Arc::new(store),
         turns: Arc::new(Turns::new()),
@@ -87,8 +102,14 @@ pub(crate) fn first(
 }
 
 /// A house that follows another one in the same process: with its sessions, what it remembers, and what it counted.
-pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Result<Holdfast, StartError> {
+pub(crate) fn next(
+    former: &Holdfast,
+    config: Config,
+    secrets: Secrets,
+    geo: Geo,
+) -> Result<Holdfast, StartError> {
     let lasting = Lasting {
+        geo: Arc::new(geo),
         store: Arc::clone(&former.store),
         turns: Arc::clone(&former.turns),
         clock: former.clock.clone(),
@@ -111,6 +132,7 @@ fn assemble(
     former: Option<&Holdfast>,
 ) -> Result<Holdfast, StartError> {
     let Lasting {
+        geo,
         store,
         turns,
         clock,
@@ -164,6 +186,7 @@ fn assemble(
             secret,
             assertion: gateways.assertion,
         }),
+        geo,
         gateway_refusals,
         public_tls: config.public.tls.is_some(),
         keyring: Keyring::new(&secrets.root_key, &secrets.previous_root_keys),

@@ -17,6 +17,7 @@ mod dpop;
 mod error;
 mod ext_authz;
 mod extract;
+pub mod geo;
 mod house;
 mod issuers;
 mod limits;

@@ -4,6 +4,7 @@ use crate::{
     Config, StartError,
     assemble::{self, Files},
     config::Problems,
+    geo::tell_of_geo,
     live::Live,
     secrets::Secrets,
     telemetry::{Event, EventName},
@@ -56,12 +57,14 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
         return Err(fixed.join("\n"));
     }
     // A root key that is missing is not made here: a running server had one, and somebody has to know where it went.
-    let files = Files::read(&config, Secrets::read).map_err(|problems| problems.join("\n"))?;
-    let Files { mut secrets, tls } = files;
+    let files = Files::read(&config, Secrets::read, Some(&former.house.geo));
+    let files = files.map_err(|problems| problems.join("\n"))?;
+    let Files { mut secrets, tls, geo, geo_changes } = files;
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = assemble::next(&former.house, config.clone(), secrets)
+    let house = assemble::next(&former.house, config.clone(), secrets, geo)
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);
+    tell_of_geo(&live.now().house, &geo_changes);
     Ok(warnings)
 }
 

@@ -12,6 +12,7 @@ use crate::{
     assemble::{self, Files},
     config::{Config, Problems, StoreConfig},
     context::RequestIds,
+    geo::{Change, tell_of_geo, watch_forever},
     house::Holdfast,
     listen::{Listener, Routes, Service, Shutdown, UnixSocket},
     live::Live,
@@ -37,8 +38,8 @@ pub(crate) async fn serve_with(
     clock: Clock,
     public_router: impl Fn(Arc<Holdfast>) -> Router + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
-    let files = Files::read(&config, Secrets::load);
-    let Files { mut secrets, tls } =
+    let files = Files::read(&config, Secrets::load, None);
+    let Files { mut secrets, tls, geo, geo_changes: _ } =
         files.map_err(|problems| StartError::Configuration(problems.join("\n")))?;
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
@@ -50,7 +51,7 @@ pub(crate) async fn serve_with(
     };
     let opened = open_store(&config, clock.now()).await?;
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = assemble::first(config.clone(), secrets, opened.store, clock)?;
+    let house = assemble::first(config.clone(), secrets, geo, opened.store, clock)?;
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     tell_of_start(&house, &warnings, &opened.notes);
     let pulse = Arc::clone(&house.load.pulse);
@@ -70,6 +71,7 @@ pub(crate) async fn serve_with(
     let all = [public, internal].into_iter().chain(unix).chain(grpc);
     let listeners = all.map(|listener| listener.spawn(&shutdown)).collect();
     let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), ids));
+    let geo = tokio::spawn(watch_forever(Arc::clone(&live)));
     let pulse = tokio::spawn(async move { pulse.beat_forever().await });
     let house = &live.now().house;
     house.log.info(house.clock.now(), &format!("listening: public {public_addr}, internal {internal_addr}"));
@@ -80,7 +82,7 @@ pub(crate) async fn serve_with(
         grpc_addr,
         shutdown,
         listeners,
-        helpers: [sweeper, pulse],
+        helpers: [sweeper, pulse, geo],
         reloading: tokio::sync::Mutex::new(()),
     })
 }
@@ -92,6 +94,8 @@ fn tell_of_start(house: &Holdfast, warnings: &[String], notes: &[String]) {
     house.metrics.loaded(now);
     let detail = Some(env!("CARGO_PKG_VERSION"));
     house.record(now, &Event { event: Some(EventName::ConfigLoaded), detail, ..Event::default() });
+    let loaded: Vec<_> = house.geo.loaded().map(Change::Loaded).collect();
+    tell_of_geo(house, &loaded);
     for detail in notes {
         house.log.error(now, detail);
         let event = Event { event: Some(EventName::StoreDamaged), detail: Some(detail), ..Event::default() };
@@ -107,7 +111,7 @@ pub struct Running {
     grpc_addr: Option<SocketAddr>,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
-    helpers: [JoinHandle<()>; 2],
+    helpers: [JoinHandle<()>; 3],
     /// One at a time.
     reloading: tokio::sync::Mutex<()>,
 }

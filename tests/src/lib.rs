@@ -9,6 +9,7 @@ pub mod browser;
 pub mod dev;
 mod environment;
 pub mod http;
+pub mod mmdb;
 mod ports;
 mod process;
 mod process_group;

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::{Config, assemble::Files, config::StoreConfig, listen::server_config, secrets::Secrets};
+use crate::{
+    Config, assemble::Files, config::StoreConfig, geo::Geo, listen::server_config, secrets::Secrets,
+};
 
 /// Reads the configuration and the files it names, and starts nothing.
 pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> Exit {
@@ -15,7 +17,7 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
     let checked = if is_first_start {
         before_first_start(&config)
     } else {
-        Files::read(&config, Secrets::read).map(|files| files.secrets.warnings)
+        Files::read(&config, Secrets::read, None).map(|files| files.secrets.warnings)
     };
     match checked {
         Ok(of_secrets) => {
@@ -31,9 +33,12 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
 /// Reads all but the root key, which the first start makes.
 fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let tls = config.public.tls.as_ref().map(server_config).transpose();
-    match (Secrets::read_before_first_start(config), tls) {
-        (Ok(warnings), Ok(_tls)) => Ok(warnings),
-        (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+    match (Secrets::read_before_first_start(config), tls, Geo::open(&config.risk)) {
+        (Ok(warnings), Ok(_tls), Ok(_geo)) => Ok(warnings),
+        (secrets, tls, geo) => {
+            let problems = [secrets.err(), tls.err()].into_iter().flatten();
+            Err(problems.chain(geo.err().into_iter().flatten()).collect())
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod limits;
 mod oauth;
 mod problem;
 mod reader;
+mod risk;
 mod routes;
 mod source;
 mod telemetry;
@@ -30,6 +31,7 @@ pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use problem::{Problem, Problems};
 use reader::Reader;
+pub use risk::RiskConfig;
 pub use routes::RouteConfig;
 pub use telemetry::TelemetryConfig;
 
@@ -70,6 +72,8 @@ pub struct Config {
     pub gateways: Option<GatewayConfig>,
     /// How much anybody may ask, and how slowly.
     pub limits: LimitsConfig,
+    /// What suspicions are drawn from.
+    pub risk: RiskConfig,
     /// Where sessions are kept.
     pub store: StoreConfig,
     /// Where the root key is, and former ones.
@@ -218,6 +222,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let routes = routes::place_routes(&mut root, routes, all_apps);
     let gateways = root.optional_section("gateways").map(read_gateways);
     let limits = limits::read_limits(root.section("limits"));
+    let risk = risk::read_risk(root.section("risk"));
     refuse_shared_addresses(&mut root, public.as_ref(), internal.as_ref(), gateways.as_ref());
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
@@ -248,6 +253,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
             None => None,
         },
         limits,
+        risk,
         store: store?,
         secrets: secrets?,
         audit,

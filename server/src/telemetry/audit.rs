@@ -93,6 +93,10 @@ event_names! {
     CookieStale = "cookie.stale";
     /// Somebody asked as a gateway and was not taken for one.
     GatewayRefused = "gateway.refused";
+    /// A database of addresses is in force from now on.
+    GeoLoaded = "geo.loaded";
+    /// A database of addresses was to be loaded, and is not in order; the one before it stays.
+    GeoRejected = "geo.rejected";
     /// A proof was refused.
     ProofRejected = "proof.rejected";
     /// A request went on as nobody's, since its route is public.

@@ -14,7 +14,7 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::limits::Limit;
+use crate::{geo::Kind, limits::Limit};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     limited: Vec<(Limit, Counter)>,
+    geo_loads: Vec<(Kind, [Counter; 2])>,
+    geo_built_at: Family<DatabaseLabels, Gauge>,
     reloads: [Counter; 2],
     loaded_at: Gauge<f64, AtomicU64>,
     #[cfg(feature = "otlp")]
@@ -58,6 +60,17 @@ struct EventLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatabaseLabels {
+    database: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatabaseLoadLabels {
+    database: &'static str,
     outcome: &'static str,
 }
 
@@ -110,6 +123,14 @@ impl Metrics {
         registry.register("audit_events_lost", "Audit events that the disk did not take", audit_lost.clone());
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("limited", "Requests and connections that met a limit", limited.clone());
+        let geo_loads = Family::<DatabaseLoadLabels, Counter>::default();
+        registry.register("geo_loads", "Attempts to load a database of addresses", geo_loads.clone());
+        let geo_built_at = Family::<DatabaseLabels, Gauge>::default();
+        registry.register(
+            "geo_built_timestamp_seconds",
+            "When the databases of addresses in force were made, as they say themselves",
+            geo_built_at.clone(),
+        );
         let reloads = Family::<OutcomeLabels, Counter>::default();
         registry.register("config_reloads", "Attempts to load the configuration anew", reloads.clone());
         let loaded_at = Gauge::<f64, AtomicU64>::default();
@@ -175,6 +196,15 @@ impl Metrics {
                 .iter()
                 .map(|limit| (*limit, limited.get_or_create_owned(&LimitLabels { limit: limit.as_str() })))
                 .collect(),
+            geo_loads: Kind::ALL
+                .iter()
+                .map(|kind| {
+                    let labels = |outcome| DatabaseLoadLabels { database: kind.as_str(), outcome };
+                    let counter = |outcome| geo_loads.get_or_create_owned(&labels(outcome));
+                    (*kind, ["failed", "ok"].map(counter))
+                })
+                .collect(),
+            geo_built_at,
             reloads: ["failed", "ok"].map(|outcome| reloads.get_or_create_owned(&OutcomeLabels { outcome })),
             loaded_at,
             #[cfg(feature = "otlp")]
@@ -235,6 +265,20 @@ impl Metrics {
     /// Counts a request or a connection that met a limit.
     pub(crate) fn limited(&self, limit: Limit) {
         increment(self.limited.iter().find(|(name, _)| *name == limit).map(|(_, counter)| counter));
+    }
+
+    /// Notes that a database of addresses is in force, made at this time in seconds since 1970.
+    pub(crate) fn geo_loaded(&self, kind: Kind, built_at: u64) {
+        let found = self.geo_loads.iter().find(|(name, _)| *name == kind);
+        increment(found.map(|(_, [_, ok])| ok));
+        let gauge = self.geo_built_at.get_or_create_owned(&DatabaseLabels { database: kind.as_str() });
+        gauge.set(i64::try_from(built_at).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a database of addresses that is not in order.
+    pub(crate) fn geo_refused(&self, kind: Kind) {
+        let found = self.geo_loads.iter().find(|(name, _)| *name == kind);
+        increment(found.map(|(_, [failed, _])| failed));
     }
 
     /// Counts an attempt to load the configuration anew.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
-use holdfast::config::LimitsConfig;
+use holdfast::config::{LimitsConfig, RiskConfig};
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
@@ -91,6 +91,9 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("LIMITS__IDLE_TIMEOUT", "8s"),
         ("TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:4318/v1/traces"),
         ("TELEMETRY__SAMPLE", "100"),
+        ("RISK__CITY", "city.mmdb"),
+        ("RISK__ASN", "asn.mmdb"),
+        ("RISK__ANONYMOUS", "/var/anonymous.mmdb"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -151,6 +154,12 @@ fn every_key_can_be_a_variable() -> Result<()> {
         idle_timeout: seconds(8),
     };
     assert_eq!((config.limits, config.telemetry.sample.get()), (expected, 100));
+    let risk = RiskConfig {
+        city: Some("/base/city.mmdb".into()),
+        asn: Some("/base/asn.mmdb".into()),
+        anonymous: Some("/var/anonymous.mmdb".into()),
+    };
+    assert_eq!(config.risk, risk);
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -257,6 +266,10 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[telemetry]", "otlp_endpoint = \"127.0.0.1:4318\"", "telemetry.otlp_endpoint"),
         ("[telemetry]", "otlp_endpoint = \"ftp://127.0.0.1/\"", "telemetry.otlp_endpoint"),
         ("[telemetry]", "sample = 0", "telemetry.sample"),
+        ("[risk]", "city = \"\"", "risk.city"),
+        ("[risk]", "asn = 13335", "risk.asn"),
+        ("[risk]", "anonymous = true", "risk.anonymous"),
+        ("[risk]", "country = \"c.mmdb\"", "risk.country"),
         ("[[apps]]", "name = \"x\"", "apps.2.origin"),
         (
             "[[apps]]",

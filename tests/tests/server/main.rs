@@ -19,6 +19,8 @@ mod dpop_vectors;
 mod ext_authz;
 mod ext_authz_proto;
 mod gateway_trust;
+mod geo;
+mod mmdb;
 mod oauth_check;
 mod oauth_issuers;
 mod oauth_metadata;
