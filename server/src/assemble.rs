@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
-use holdfast_store::{Backend, Store};
+use holdfast_store::{Backend, Store, Unavailable};
 use rustls::ServerConfig;
 
 use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
     config::{AppConfig, RouteConfig},
+    devices::Devices,
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
     limits::{Limits, Load},
@@ -18,6 +19,7 @@ use crate::{
     random::random,
     secrets::Secrets,
     sessions::Turns,
+    signals::told::Told,
     signing::SigningKeys,
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
@@ -49,6 +51,8 @@ impl Files {
 struct Lasting {
     store: Arc<Store>,
     turns: Arc<Turns>,
+    devices: Arc<Devices>,
+    told: Arc<Told>,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
@@ -60,11 +64,32 @@ struct Lasting {
     is_first_run: bool,
 }
 
+/// What a store remembers beside sessions.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) devices: Devices,
+    pub(crate) told: Told,
+}
+
+impl Remembered {
+    /// Reads all of it, and gives a sentence for an operator about what could not be read.
+    pub(crate) async fn load(store: &Store, now: UnixTime) -> Result<(Self, Option<String>), Unavailable> {
+        let (devices, of_devices) = Devices::load(store, now).await?;
+        let (told, of_told) = Told::load(store).await?;
+        let note = (of_devices + of_told > 0).then(|| {
+            format!(
+                "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
+            )
+        });
+        Ok((Self { devices, told }, note))
+    }
+}
+
 /// The first house of a process.
 pub(crate) fn first(
     config: Config,
     secrets: Secrets,
-    store: Store,
+    (store, remembered): (Store, Remembered),
     clock: Clock,
 ) -> Result<Holdfast, StartError> {
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
@@ -74,6 +99,8 @@ pub(crate) fn first(
         is_first_run: store.count() == 0,
         store: Arc::new(store),
         turns: Arc::new(Turns::new()),
+        devices: Arc::new(remembered.devices),
+        told: Arc::new(remembered.told),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
@@ -91,6 +118,8 @@ pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Resul
     let lasting = Lasting {
         store: Arc::clone(&former.store),
         turns: Arc::clone(&former.turns),
+        devices: Arc::clone(&former.devices),
+        told: Arc::clone(&former.told),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
@@ -113,6 +142,8 @@ fn assemble(
     let Lasting {
         store,
         turns,
+        devices,
+        told,
         clock,
         load,
         metrics,
@@ -177,6 +208,8 @@ fn assemble(
         log,
         store,
         turns,
+        devices,
+        told,
         clock,
         load,
         metrics,

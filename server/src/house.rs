@@ -18,9 +18,11 @@ use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    devices::Devices,
     limits::{Limits, Load},
     oauth::OAuth,
     sessions::Turns,
+    signals::told::Told,
     signing::SigningKeys,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
@@ -49,6 +51,10 @@ pub(crate) struct Holdfast {
     pub(crate) log: Arc<Log>,
     pub(crate) store: Arc<Store>,
     pub(crate) turns: Arc<Turns>,
+    /// What is known of devices.
+    pub(crate) devices: Arc<Devices>,
+    /// What other parties told of users and sessions.
+    pub(crate) told: Arc<Told>,
     pub(crate) clock: Clock,
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,

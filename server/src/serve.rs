@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Clock,
-    assemble::{self, Files},
+    assemble::{self, Files, Remembered},
     config::{Config, Problems, StoreConfig},
     context::RequestIds,
     house::Holdfast,
@@ -48,9 +48,13 @@ pub(crate) async fn serve_with(
         Some(address) => Some(bind("gateways.grpc_listen", address).await?),
         None => None,
     };
-    let opened = open_store(&config, clock.now()).await?;
+    let mut opened = open_store(&config, clock.now()).await?;
+    let (remembered, note) = Remembered::load(&opened.store, clock.now())
+        .await
+        .map_err(|unavailable| StartError::Failure(format!("store.path: {unavailable}")))?;
+    opened.notes.extend(note);
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = assemble::first(config.clone(), secrets, opened.store, clock)?;
+    let house = assemble::first(config.clone(), secrets, (opened.store, remembered), clock)?;
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     tell_of_start(&house, &warnings, &opened.notes);
     let pulse = Arc::clone(&house.load.pulse);

@@ -87,13 +87,14 @@ pub(super) fn security_schemes() -> Value {
 }
 
 /// The groups of operations.
-pub(super) const TAGS: [(&str, &str); 6] = [
+pub(super) const TAGS: [(&str, &str); 7] = [
     ("browsers", "The public listener, below /_holdfast/ on the app's origin"),
     (
         "oauth",
         "The public listener, on the app's origin: OAuth clients whose tokens are bound to a key (RFC 9449)",
     ),
     ("sessions", "What apps and operators do with sessions"),
+    ("devices", "What apps and operators know of devices"),
     ("checks", "Apps ask about requests"),
     ("gateways", "Gateways ask about requests"),
     ("operations", "Operators and their machines"),

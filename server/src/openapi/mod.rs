@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod browsers;
 mod caller;
 pub(crate) mod checks;
+pub(crate) mod devices;
 pub(crate) mod oauth;
 mod operation;
 pub(crate) mod operations;

@@ -91,6 +91,8 @@ event_names! {
     ConfigRejected = "config.rejected";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
+    /// Somebody told something new of a device.
+    DevicePostureChanged = "device.posture_changed";
     /// Somebody asked as a gateway and was not taken for one.
     GatewayRefused = "gateway.refused";
     /// A proof was refused.
