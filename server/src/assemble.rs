@@ -19,7 +19,7 @@ use crate::{
     random::random,
     secrets::Secrets,
     sessions::Turns,
-    signals::told::Told,
+    signals::{Receivers, Seen, Signals, told::Told},
     signing::SigningKeys,
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
@@ -53,6 +53,7 @@ struct Lasting {
     turns: Arc<Turns>,
     devices: Arc<Devices>,
     told: Arc<Told>,
+    seen: Arc<Seen>,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
@@ -69,6 +70,7 @@ struct Lasting {
 pub(crate) struct Remembered {
     pub(crate) devices: Devices,
     pub(crate) told: Told,
+    pub(crate) seen: Seen,
 }
 
 impl Remembered {
@@ -76,12 +78,13 @@ impl Remembered {
     pub(crate) async fn load(store: &Store, now: UnixTime) -> Result<(Self, Option<String>), Unavailable> {
         let (devices, of_devices) = Devices::load(store, now).await?;
         let (told, of_told) = Told::load(store).await?;
+        let seen = Seen::load(store).await?;
         let note = (of_devices + of_told > 0).then(|| {
             format!(
                 "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
             )
         });
-        Ok((Self { devices, told }, note))
+        Ok((Self { devices, told, seen }, note))
     }
 }
 
@@ -101,6 +104,7 @@ pub(crate) fn first(
         turns: Arc::new(Turns::new()),
         devices: Arc::new(remembered.devices),
         told: Arc::new(remembered.told),
+        seen: Arc::new(remembered.seen),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
@@ -120,6 +124,7 @@ pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Resul
         turns: Arc::clone(&former.turns),
         devices: Arc::clone(&former.devices),
         told: Arc::clone(&former.told),
+        seen: Arc::clone(&former.seen),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
@@ -144,6 +149,7 @@ fn assemble(
         turns,
         devices,
         told,
+        seen,
         clock,
         load,
         metrics,
@@ -170,13 +176,30 @@ fn assemble(
         clients: Clients::new(config.clients, &apps),
         // What was verified by the former configuration is verified again by this one.
         tokens: AccessTokens::new(Arc::clone(&signing)),
-        issuers: issuers.map_err(StartError::Configuration)?,
+        issuers: issuers.map_err(|what| StartError::Configuration(format!("issuers: {what}")))?,
         algs: algs.join(" "),
         dpop: config.dpop,
         access_token: config.access_token,
         boot,
         is_first_run,
     };
+    let names: Vec<_> = apps.iter().map(|app| Arc::clone(&app.name)).collect();
+    let mut poll_tokens = secrets.poll_tokens;
+    let receivers = config.signals.receivers.into_iter().map(|receiver| {
+        let token = poll_tokens.remove(&receiver.name);
+        (receiver, token)
+    });
+    let former_signals = former.map(|former| &former.signals);
+    let receivers = Receivers::new(
+        receivers.collect(),
+        &names,
+        former_signals.map(|former| &former.receivers),
+        (&log, &metrics),
+        now,
+    );
+    let receivers =
+        receivers.map_err(|what| StartError::Configuration(format!("signals.receivers: {what}")))?;
+    let signals = Signals::new(receivers, former_signals);
     load.pulse.set_target(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
@@ -210,6 +233,8 @@ fn assemble(
         turns,
         devices,
         told,
+        seen,
+        signals,
         clock,
         load,
         metrics,

@@ -22,7 +22,7 @@ use crate::{
     limits::{Limits, Load},
     oauth::OAuth,
     sessions::Turns,
-    signals::told::Told,
+    signals::{Seen, Signals, told::Told},
     signing::SigningKeys,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
@@ -55,6 +55,9 @@ pub(crate) struct Holdfast {
     pub(crate) devices: Arc<Devices>,
     /// What other parties told of users and sessions.
     pub(crate) told: Arc<Told>,
+    /// The tokens that told it.
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) signals: Signals,
     pub(crate) clock: Clock,
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,

@@ -9,7 +9,7 @@ use crate::{
     openapi::{self, Table},
     routes::{
         check, devices, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations,
-        own_session, refresh, register, resume, sessions, store, verify,
+        own_session, refresh, register, resume, sessions, signals, store, verify,
     },
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
 }
 
 pub(crate) fn public_table() -> Table {
-    use openapi::{browsers, oauth as about};
+    use openapi::{browsers, oauth as about, signals as about_signals};
     Table::new()
         .post("/_holdfast/dbsc/register", register::register, browsers::register)
         .post("/_holdfast/dbsc/refresh", refresh::refresh, browsers::refresh)
@@ -37,6 +37,7 @@ pub(crate) fn public_table() -> Table {
         .post("/_holdfast/logout", logout::logout, browsers::logout)
         .get("/_holdfast/resume", resume::resume, browsers::resume)
         .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
+        .post("/_holdfast/ssf/events/{receiver}", signals::receive, about_signals::receive)
         .post(oauth::TOKEN_PATH, oauth::token, about::token)
         .options(oauth::TOKEN_PATH, oauth::preflight, about::preflight_token)
         .post("/_holdfast/oauth/revoke", oauth::revoke, about::revoke)

@@ -19,6 +19,7 @@ use crate::{
     reload::reload,
     router,
     secrets::Secrets,
+    signals,
     sweeper::{READABLE, sweep_forever},
     telemetry::{Event, EventName},
 };
@@ -73,7 +74,8 @@ pub(crate) async fn serve_with(
     let shutdown = Shutdown::new();
     let all = [public, internal].into_iter().chain(unix).chain(grpc);
     let listeners = all.map(|listener| listener.spawn(&shutdown)).collect();
-    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), ids));
+    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), Arc::clone(&ids)));
+    let signals = tokio::spawn(signals::run(Arc::clone(&live), ids));
     let pulse = tokio::spawn(async move { pulse.beat_forever().await });
     let house = &live.now().house;
     house.log.info(house.clock.now(), &format!("listening: public {public_addr}, internal {internal_addr}"));
@@ -84,7 +86,7 @@ pub(crate) async fn serve_with(
         grpc_addr,
         shutdown,
         listeners,
-        helpers: [sweeper, pulse],
+        helpers: [sweeper, pulse, signals],
         reloading: tokio::sync::Mutex::new(()),
     })
 }
@@ -111,7 +113,7 @@ pub struct Running {
     grpc_addr: Option<SocketAddr>,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
-    helpers: [JoinHandle<()>; 2],
+    helpers: [JoinHandle<()>; 3],
     /// One at a time.
     reloading: tokio::sync::Mutex<()>,
 }

@@ -52,6 +52,7 @@ async fn tidy(house: &Holdfast) {
     let lives = house.policy.absolute.max(LEAST_TOLD);
     let since = now.before(lives);
     let _trouble = house.told.tidy(&house.store, since).await;
+    let _trouble = house.seen.tidy(&house.store, now).await;
 }
 
 /// What time does to a session.

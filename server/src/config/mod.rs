@@ -5,6 +5,7 @@ mod oauth;
 mod problem;
 mod reader;
 mod routes;
+mod signals;
 mod source;
 mod telemetry;
 mod warnings;
@@ -31,6 +32,10 @@ pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use problem::{Problem, Problems};
 use reader::Reader;
 pub use routes::RouteConfig;
+pub use signals::{
+    CredentialAction, ReceiverConfig, ReceiverDelivery, SignalsConfig, StreamReceiverConfig, SubjectFormat,
+    TransmitterConfig,
+};
 pub use telemetry::TelemetryConfig;
 
 use crate::token::TokenHash;
@@ -80,6 +85,8 @@ pub struct Config {
     pub log_requests: bool,
     /// Where traces go.
     pub telemetry: TelemetryConfig,
+    /// Signals shared with other parties.
+    pub signals: SignalsConfig,
 }
 
 /// The public listener.
@@ -224,6 +231,8 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let audit = read_audit(root.section("audit"));
     let log_requests = read_log(root.section("log"));
     let telemetry = telemetry::read_telemetry(root.section("telemetry"));
+    let signals = signals::read_signals(root.section("signals"));
+    signals::refuse_misplaced_signals(&mut root, &signals, all_apps);
     root.finish();
     Some(Config {
         public: public?,
@@ -253,6 +262,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         audit,
         log_requests,
         telemetry,
+        signals,
     })
 }
 

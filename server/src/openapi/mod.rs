@@ -15,6 +15,7 @@ pub(crate) mod operations;
 mod schemas;
 pub(crate) mod sessions;
 mod share;
+pub(crate) mod signals;
 pub(crate) mod store;
 mod table;
 

@@ -1,6 +1,7 @@
 //! The stable words of answers: what apps, logs and metrics tell them apart by.
 
 use holdfast_core::{Rule, check::Reason};
+use holdfast_ssf::DeliveryError;
 use http::StatusCode;
 
 use crate::telemetry::RefusalCode;
@@ -38,6 +39,12 @@ impl From<Reason> for Code {
 impl From<RefusalCode> for Code {
     fn from(code: RefusalCode) -> Self {
         Self(code.as_str())
+    }
+}
+
+impl From<DeliveryError> for Code {
+    fn from(error: DeliveryError) -> Self {
+        Self(error.as_str())
     }
 }
 

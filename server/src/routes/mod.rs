@@ -12,6 +12,7 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod resume;
 pub(crate) mod sessions;
+pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod verify;
 

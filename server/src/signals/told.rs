@@ -150,6 +150,11 @@ impl Told {
         }
     }
 
+    /// Whether anything was told of exactly this one.
+    pub(crate) fn knows(&self, whom: &Whom) -> bool {
+        self.count.load(Ordering::Relaxed) > 0 && self.of(whom).is_some()
+    }
+
     /// Takes what is told, durably.
     ///
     /// # Errors

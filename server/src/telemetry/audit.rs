@@ -115,6 +115,10 @@ event_names! {
     SessionRegenerated = "session.regenerated";
     /// A device proved its key.
     SessionRefreshed = "session.refreshed";
+    /// An event of somebody else's came.
+    SignalReceived = "signal.received";
+    /// An event of somebody else's was not taken.
+    SignalRejected = "signal.rejected";
     /// A backup went out, whole or in part.
     StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.
