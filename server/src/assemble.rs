@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
-use holdfast_store::{Backend, Store};
+use holdfast_store::{Backend, Store, Unavailable};
 use rustls::ServerConfig;
 
 use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
     config::{AppConfig, RouteConfig},
+    devices::Devices,
     geo::{Change, Geo},
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
@@ -19,6 +20,7 @@ use crate::{
     random::random,
     secrets::Secrets,
     sessions::Turns,
+    signals::{Receivers, Seen, Signals, told::Told},
     signing::SigningKeys,
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
@@ -62,6 +64,9 @@ struct Lasting {
     geo: Arc<Geo>,
     store: Arc<Store>,
     turns: Arc<Turns>,
+    devices: Arc<Devices>,
+    told: Arc<Told>,
+    seen: Arc<Seen>,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
@@ -73,12 +78,35 @@ struct Lasting {
     is_first_run: bool,
 }
 
+/// What a store remembers beside sessions.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) devices: Devices,
+    pub(crate) told: Told,
+    pub(crate) seen: Seen,
+}
+
+impl Remembered {
+    /// Reads all of it, and gives a sentence for an operator about what could not be read.
+    pub(crate) async fn load(store: &Store, now: UnixTime) -> Result<(Self, Option<String>), Unavailable> {
+        let (devices, of_devices) = Devices::load(store, now).await?;
+        let (told, of_told) = Told::load(store).await?;
+        let seen = Seen::load(store).await?;
+        let note = (of_devices + of_told > 0).then(|| {
+            format!(
+                "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
+            )
+        });
+        Ok((Self { devices, told, seen }, note))
+    }
+}
+
 /// The first house of a process.
 pub(crate) fn first(
     config: Config,
     secrets: Secrets,
     geo: Geo,
-    store: Store,
+    (store, remembered): (Store, Remembered),
     clock: Clock,
 ) -> Result<Holdfast, StartError> {
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
@@ -89,6 +117,9 @@ pub(crate) fn first(
         is_first_run: store.count() == 0,
         store: Arc::new(store),
         turns: Arc::new(Turns::new()),
+        devices: Arc::new(remembered.devices),
+        told: Arc::new(remembered.told),
+        seen: Arc::new(remembered.seen),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
@@ -112,6 +143,9 @@ pub(crate) fn next(
         geo: Arc::new(geo),
         store: Arc::clone(&former.store),
         turns: Arc::clone(&former.turns),
+        devices: Arc::clone(&former.devices),
+        told: Arc::clone(&former.told),
+        seen: Arc::clone(&former.seen),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
@@ -135,6 +169,9 @@ fn assemble(
         geo,
         store,
         turns,
+        devices,
+        told,
+        seen,
         clock,
         load,
         metrics,
@@ -161,13 +198,30 @@ fn assemble(
         clients: Clients::new(config.clients, &apps),
         // What was verified by the former configuration is verified again by this one.
         tokens: AccessTokens::new(Arc::clone(&signing)),
-        issuers: issuers.map_err(StartError::Configuration)?,
+        issuers: issuers.map_err(|what| StartError::Configuration(format!("issuers: {what}")))?,
         algs: algs.join(" "),
         dpop: config.dpop,
         access_token: config.access_token,
         boot,
         is_first_run,
     };
+    let names: Vec<_> = apps.iter().map(|app| Arc::clone(&app.name)).collect();
+    let mut poll_tokens = secrets.poll_tokens;
+    let receivers = config.signals.receivers.into_iter().map(|receiver| {
+        let token = poll_tokens.remove(&receiver.name);
+        (receiver, token)
+    });
+    let former_signals = former.map(|former| &former.signals);
+    let receivers = Receivers::new(
+        receivers.collect(),
+        &names,
+        former_signals.map(|former| &former.receivers),
+        (&log, &metrics),
+        now,
+    );
+    let receivers =
+        receivers.map_err(|what| StartError::Configuration(format!("signals.receivers: {what}")))?;
+    let signals = Signals::new(receivers, former_signals);
     load.pulse.set_target(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
@@ -200,6 +254,10 @@ fn assemble(
         log,
         store,
         turns,
+        devices,
+        told,
+        seen,
+        signals,
         clock,
         load,
         metrics,

@@ -18,10 +18,12 @@ use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    devices::Devices,
     geo::Geo,
     limits::{Limits, Load},
     oauth::OAuth,
     sessions::Turns,
+    signals::{Seen, Signals, told::Told},
     signing::SigningKeys,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
@@ -51,6 +53,13 @@ pub(crate) struct Holdfast {
     pub(crate) log: Arc<Log>,
     pub(crate) store: Arc<Store>,
     pub(crate) turns: Arc<Turns>,
+    /// What is known of devices.
+    pub(crate) devices: Arc<Devices>,
+    /// What other parties told of users and sessions.
+    pub(crate) told: Arc<Told>,
+    /// The tokens that told it.
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) signals: Signals,
     pub(crate) clock: Clock,
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,

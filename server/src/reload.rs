@@ -65,6 +65,7 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);
     tell_of_geo(&live.now().house, &geo_changes);
+    live.now().house.signals.changed.notify_one();
     Ok(warnings)
 }
 

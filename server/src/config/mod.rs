@@ -6,6 +6,7 @@ mod problem;
 mod reader;
 mod risk;
 mod routes;
+mod signals;
 mod source;
 mod telemetry;
 mod warnings;
@@ -33,6 +34,10 @@ pub use problem::{Problem, Problems};
 use reader::Reader;
 pub use risk::RiskConfig;
 pub use routes::RouteConfig;
+pub use signals::{
+    CredentialAction, ReceiverConfig, ReceiverDelivery, SignalsConfig, StreamReceiverConfig, SubjectFormat,
+    TransmitterConfig,
+};
 pub use telemetry::TelemetryConfig;
 
 use crate::token::TokenHash;
@@ -84,6 +89,8 @@ pub struct Config {
     pub log_requests: bool,
     /// Where traces go.
     pub telemetry: TelemetryConfig,
+    /// Signals shared with other parties.
+    pub signals: SignalsConfig,
 }
 
 /// The public listener.
@@ -229,6 +236,8 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let audit = read_audit(root.section("audit"));
     let log_requests = read_log(root.section("log"));
     let telemetry = telemetry::read_telemetry(root.section("telemetry"));
+    let signals = signals::read_signals(root.section("signals"));
+    signals::refuse_misplaced_signals(&mut root, &signals, all_apps);
     root.finish();
     Some(Config {
         public: public?,
@@ -259,6 +268,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         audit,
         log_requests,
         telemetry,
+        signals,
     })
 }
 

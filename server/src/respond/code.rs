@@ -1,6 +1,7 @@
 //! The stable words of answers: what apps, logs and metrics tell them apart by.
 
 use holdfast_core::{Rule, check::Reason};
+use holdfast_ssf::DeliveryError;
 use http::StatusCode;
 
 use crate::telemetry::RefusalCode;
@@ -38,6 +39,12 @@ impl From<Reason> for Code {
 impl From<RefusalCode> for Code {
     fn from(code: RefusalCode) -> Self {
         Self(code.as_str())
+    }
+}
+
+impl From<DeliveryError> for Code {
+    fn from(error: DeliveryError) -> Self {
+        Self(error.as_str())
     }
 }
 
@@ -101,6 +108,10 @@ problem_codes! {
     InternalError = INTERNAL_SERVER_ERROR "internal_error";
     /// The issuer of the access token has never told its keys. Nothing was decided.
     IssuerUnavailable = SERVICE_UNAVAILABLE "issuer_unavailable";
+    /// Nothing that is still good is known of this device from the caller.
+    DeviceUnknown = NOT_FOUND "device_unknown";
+    /// The caller has told of as many devices as are remembered of one caller.
+    DevicesFull = INSUFFICIENT_STORAGE "devices_full";
     /// The endpoint takes another method; Allow says which.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed";
     /// The thief of the demo has no such copy.

@@ -91,6 +91,8 @@ event_names! {
     ConfigRejected = "config.rejected";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
+    /// Somebody told something new of a device.
+    DevicePostureChanged = "device.posture_changed";
     /// Somebody asked as a gateway and was not taken for one.
     GatewayRefused = "gateway.refused";
     /// A database of addresses is in force from now on.
@@ -117,6 +119,10 @@ event_names! {
     SessionRegenerated = "session.regenerated";
     /// A device proved its key.
     SessionRefreshed = "session.refreshed";
+    /// An event of somebody else's came.
+    SignalReceived = "signal.received";
+    /// An event of somebody else's was not taken.
+    SignalRejected = "signal.rejected";
     /// A backup went out, whole or in part.
     StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.

@@ -14,7 +14,7 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::{geo::Kind, limits::Limit};
+use crate::{geo::Kind, limits::Limit, signals::SignalOutcome};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     skipped: Vec<(SkipReason, Counter)>,
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
+    signals: Vec<(SignalOutcome, Counter)>,
     limited: Vec<(Limit, Counter)>,
     geo_loads: Vec<(Kind, [Counter; 2])>,
     geo_built_at: Family<DatabaseLabels, Gauge>,
@@ -111,6 +112,8 @@ impl Metrics {
         registry.register("gateway_refused", "Questions of gateways that were refused", refused.clone());
         let jwks = Family::<OutcomeLabels, Counter>::default();
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
+        let signals = Family::<OutcomeLabels, Counter>::default();
+        registry.register("signals_received", "Shared signals by what became of them", signals.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -213,6 +216,12 @@ impl Metrics {
                 .map(|listener| connections.get_or_create_owned(&ListenerLabels { listener })),
             in_flight: METERED.map(|listener| in_flight.get_or_create_owned(&ListenerLabels { listener })),
             queue_delay,
+            signals: SignalOutcome::all()
+                .map(|outcome| {
+                    let labels = OutcomeLabels { outcome: outcome.as_str() };
+                    (outcome, signals.get_or_create_owned(&labels))
+                })
+                .collect(),
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -260,6 +269,11 @@ impl Metrics {
         } else {
             failed.inc()
         };
+    }
+
+    /// Counts a shared signal that came.
+    pub(crate) fn signal(&self, outcome: SignalOutcome) {
+        increment(self.signals.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
     }
 
     /// Counts a request or a connection that met a limit.

@@ -9,7 +9,14 @@ use serde_json::{Value, json};
 /// Every schema, by its name.
 pub(super) fn all() -> Value {
     let Value::Object(mut all) = sessions::schemas() else { return Value::Null };
-    for more in [checks::schemas(), browsers(), oauth::schemas(), store()] {
+    for more in [
+        checks::schemas(),
+        browsers(),
+        oauth::schemas(),
+        store(),
+        super::devices::schemas(),
+        super::signals::schemas(),
+    ] {
         if let Value::Object(more) = more {
             all.extend(more);
         }
