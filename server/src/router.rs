@@ -8,8 +8,8 @@ use crate::{
     house::Holdfast,
     openapi::{self, Table},
     routes::{
-        check, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session,
-        refresh, register, resume, sessions, store, verify,
+        check, events, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations,
+        own_session, refresh, register, resume, sessions, store, verify,
     },
 };
 
@@ -53,7 +53,9 @@ pub(crate) fn public_table() -> Table {
 }
 
 pub(crate) fn internal_table() -> Table {
-    use openapi::{browsers, checks, operations as operators, sessions as about, store as about_store};
+    use openapi::{
+        browsers, checks, operations as operators, sessions as about, store as about_store, trail,
+    };
     Table::new()
         .post("/v1/sessions", sessions::create, about::create)
         .get("/v1/sessions", sessions::list, about::list)
@@ -63,6 +65,9 @@ pub(crate) fn internal_table() -> Table {
         .post("/v1/sessions/{id}/regenerate", sessions::regenerate, about::regenerate)
         .delete("/v1/users/{user}/sessions", sessions::end_user, about::end_user)
         .post("/v1/check", check::check, checks::check)
+        .get("/v1/events", events::events, trail::events)
+        .get("/v1/events/stream", events::stream, trail::stream)
+        .get("/v1/audit/jwks", events::audit_jwks, trail::jwks)
         .get("/v1/backup", store::backup, about_store::backup)
         .post("/v1/restore", store::restore, about_store::restore)
         .get("/verify/nginx", verify::nginx, checks::nginx)

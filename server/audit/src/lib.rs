@@ -23,6 +23,7 @@ pub use file::Target;
 pub use files::{Files, Holder};
 pub use link::{ChainedLine, Hash, Link};
 pub use reader::{Gap, Progress, Reader};
+pub use seek::first_seq as first_line;
 pub use stamp::{parse_rfc3339, rfc3339};
 pub use trail::{Checkpoints, Now, Observer, Rotation, Seal, Settings, Trail};
 pub use verify::{Fault, Keys, Report, Verifier};

@@ -24,8 +24,11 @@ pub(crate) fn offset_after(file: &File, seq: u64) -> io::Result<u64> {
     Ok(lines.offset)
 }
 
-/// The number of the first line of the chain in a file.
-pub(crate) fn first_seq(file: &File) -> io::Result<Option<u64>> {
+/// The number of the first line of the chain in a file, if there is one.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn first_seq(file: &File) -> io::Result<Option<u64>> {
     let mut lines = Lines::from(file, offset_after(file, 0)?);
     Ok(lines.next_line()?.and_then(|(_, line)| ChainedLine::read(line)).map(|line| line.seq))
 }

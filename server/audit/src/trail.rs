@@ -80,7 +80,8 @@ pub(crate) struct State {
     pub(crate) pending: Vec<u8>,
     /// Lines that came when too many waited, after those that are pending.
     pub(crate) overflowed: u64,
-    pub(crate) next: Option<Target>,
+    /// Another file, for what is pending behind so many bytes.
+    pub(crate) next: Option<(usize, Target)>,
     pub(crate) closed: bool,
 }
 
@@ -105,7 +106,10 @@ impl Trail {
     /// Goes on in this file from now on, behind everything that was told before. Where it is the same file, only its
     /// settings change.
     pub fn go_on_in(&self, target: Target) {
-        self.shared.state.lock().next = Some(target);
+        let mut state = self.shared.state.lock();
+        let before = state.next.take().map_or(state.pending.len(), |(before, _)| before);
+        state.next = Some((before, target));
+        drop(state);
         self.shared.wake.notify_one();
     }
 

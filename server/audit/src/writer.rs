@@ -76,15 +76,18 @@ impl Writer {
         let mut lines = Vec::new();
         loop {
             let taken = self.take(&mut lines);
-            lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| self.chain(line));
+            let split = taken.next.as_ref().map_or(lines.len(), |(before, _)| *before);
+            let (before, after) = lines.split_at_checked(split).unwrap_or((&lines, &[]));
+            self.chain_all(before);
+            if let Some((_, target)) = taken.next {
+                self.change_to(target);
+            }
+            self.chain_all(after);
             lines.clear();
             lines.shrink_to(LARGE_BUFFER);
             if taken.overflowed > 0 {
                 let line = control::lost((self.now)(), taken.overflowed);
                 self.chain(&line);
-            }
-            if let Some(target) = taken.next {
-                self.change_to(target);
             }
             if taken.closed {
                 return self.end();
@@ -120,6 +123,10 @@ impl Writer {
             next: state.next.take(),
             closed: state.closed,
         }
+    }
+
+    fn chain_all(&mut self, lines: &[u8]) {
+        lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| self.chain(line));
     }
 
     fn chain(&mut self, line: &[u8]) {
@@ -310,7 +317,7 @@ impl Writer {
 #[derive(Default)]
 struct Taken {
     overflowed: u64,
-    next: Option<Target>,
+    next: Option<(usize, Target)>,
     closed: bool,
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod sessions;
 mod share;
 pub(crate) mod store;
 mod table;
+pub(crate) mod trail;
 
 pub(crate) use operation::Operation;
 pub(crate) use table::Table;

@@ -1,6 +1,7 @@
 //! One endpoint, one file: what can go wrong, what that means in HTTP, the handler.
 
 pub(crate) mod check;
+pub(crate) mod events;
 pub(crate) mod ext_authz;
 pub(crate) mod jwks;
 pub(crate) mod logout;
