@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use holdfast_audit::{Settings, Target};
 use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
 use holdfast_store::{Backend, Store, Unavailable};
 use rustls::ServerConfig;
@@ -9,7 +10,7 @@ use rustls::ServerConfig;
 use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
-    config::{AppConfig, RouteConfig},
+    config::{AppConfig, AuditConfig, RouteConfig},
     devices::Devices,
     geo::{Change, Geo},
     house::{App, Gateways, Holdfast},
@@ -21,7 +22,7 @@ use crate::{
     secrets::Secrets,
     sessions::Turns,
     signals::{Receivers, Seen, Signals, told::Told},
-    signing::SigningKeys,
+    signing::{AuditKeys, SigningKeys},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -70,7 +71,6 @@ struct Lasting {
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
-    audit: Audit,
     log: Log,
     spans: Arc<Spans>,
     gateway_refusals: Arc<RefusalLines>,
@@ -125,7 +125,6 @@ pub(crate) fn first(
         spans: spans(&config, &clock, &log, &metrics)?,
         gateway_refusals: Arc::default(),
         metrics,
-        audit: Audit::none(),
         log,
         clock,
     };
@@ -149,7 +148,6 @@ pub(crate) fn next(
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
-        audit: former.audit.followed_by(None).map_err(|error| StartError::Failure(error.to_string()))?,
         log: former.log.with_requests(config.log_requests),
         spans: Arc::clone(&former.spans),
         gateway_refusals: Arc::clone(&former.gateway_refusals),
@@ -175,7 +173,6 @@ fn assemble(
         clock,
         load,
         metrics,
-        audit,
         log,
         spans,
         gateway_refusals,
@@ -184,11 +181,9 @@ fn assemble(
     } = lasting;
     let now = clock.now();
     let log = Arc::new(log);
-    // Opened anew although its name be the same: whoever moves the file away wants a new one.
-    let audit = audit.followed_by(config.audit.as_deref()).map_err(|error| {
-        let file = config.audit.as_deref().unwrap_or(std::path::Path::new("")).display();
-        StartError::Configuration(format!("audit.file: {file} cannot be written: {error}"))
-    })?;
+    let audit_keys = AuditKeys::new(&secrets.root_key, &secrets.previous_root_keys)
+        .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
+    let target = audit_target(&config.audit, &audit_keys)?;
     let (signing, assertions) = signing(&secrets, former, now)?;
     let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
@@ -227,7 +222,15 @@ fn assemble(
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
         Some(_) | None => Arc::new(Limits::new(config.limits, &clock, &metrics)),
     };
+    // Last, since what has been told in the next file cannot be taken back if something else is not in order.
+    let former_audit = former.map(|former| &former.audit);
+    let audit = match former_audit {
+        Some(audit) => audit.followed_by(target, &clock, &log),
+        None => Audit::none().followed_by(target, &clock, &log),
+    };
+    let audit = audit.map_err(|error| StartError::Failure(format!("audit.file: {error}")))?;
     Ok(Holdfast {
+        audit_jwks: audit_keys.jwks.into(),
         apps,
         operators: config.operators,
         policy: config.session,
@@ -262,6 +265,16 @@ fn assemble(
         load,
         metrics,
     })
+}
+
+/// The file of the audit trail. Opened anew although its name be the same: whoever moves the file away wants a new one.
+fn audit_target(config: &AuditConfig, keys: &AuditKeys) -> Result<Option<Target>, StartError> {
+    let Some(path) = config.file.as_deref() else { return Ok(None) };
+    let settings = Settings { checkpoints: config.checkpoints, rotation: config.rotation };
+    let target = Target::open(path, settings, Some(keys.seal())).map_err(|error| {
+        StartError::Configuration(format!("audit.file: {} cannot be written: {error}", path.display()))
+    })?;
+    Ok(Some(target))
 }
 
 fn app_of(app: AppConfig, routes: &[RouteConfig]) -> App {

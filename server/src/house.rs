@@ -50,6 +50,8 @@ pub(crate) struct Holdfast {
     pub(crate) sampling: Sampling,
     pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
+    /// The public keys of the audit trail, as a document.
+    pub(crate) audit_jwks: Box<str>,
     pub(crate) log: Arc<Log>,
     pub(crate) store: Arc<Store>,
     pub(crate) turns: Arc<Turns>,

@@ -66,6 +66,7 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
     live.replace(house, tls, config);
     tell_of_geo(&live.now().house, &geo_changes);
     live.now().house.signals.changed.notify_one();
+    former.house.audit.end_listeners();
     Ok(warnings)
 }
 

@@ -8,7 +8,7 @@ use crate::{
     house::Holdfast,
     openapi::{self, Table},
     routes::{
-        check, devices, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations,
+        check, devices, events, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations,
         own_session, refresh, register, resume, sessions, signals, store, verify,
     },
 };
@@ -56,7 +56,7 @@ pub(crate) fn public_table() -> Table {
 pub(crate) fn internal_table() -> Table {
     use openapi::{
         browsers, checks, devices as about_devices, operations as operators, sessions as about,
-        store as about_store,
+        store as about_store, trail,
     };
     Table::new()
         .post("/v1/sessions", sessions::create, about::create)
@@ -70,6 +70,9 @@ pub(crate) fn internal_table() -> Table {
         .get(POSTURE, devices::read, about_devices::read)
         .delete(POSTURE, devices::forget, about_devices::forget)
         .post("/v1/check", check::check, checks::check)
+        .get("/v1/events", events::events, trail::events)
+        .get("/v1/events/stream", events::stream, trail::stream)
+        .get("/v1/audit/jwks", events::audit_jwks, trail::jwks)
         .get("/v1/backup", store::backup, about_store::backup)
         .post("/v1/restore", store::restore, about_store::restore)
         .get("/verify/nginx", verify::nginx, checks::nginx)

@@ -154,6 +154,7 @@ impl Running {
     /// Takes no more requests, finishes those that have begun, and writes everything down.
     pub async fn stop(self) {
         self.shutdown.begin();
+        self.live.now().house.audit.end_listeners();
         for listener in self.listeners {
             let _ = listener.await;
         }

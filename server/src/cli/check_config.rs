@@ -50,7 +50,7 @@ fn missing_folders(config: &Config) -> Vec<String> {
     };
     let files = [
         ("secrets.root_key_file", Some(&config.secrets.root_key_file)),
-        ("audit.file", config.audit.as_ref()),
+        ("audit.file", config.audit.file.as_ref()),
         ("store.path", store),
     ];
     let missing = files.into_iter().filter_map(|(key, file)| {

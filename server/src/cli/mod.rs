@@ -1,6 +1,7 @@
 //! The command line: arguments to one function each.
 
 mod arguments;
+mod audit;
 mod backup;
 mod check_config;
 mod completions;
@@ -31,6 +32,7 @@ pub fn run(
     let environment = environment.into_iter().collect();
     match parse(arguments) {
         Err(ending) => ending,
+        Ok(Command::Audit(arguments)) => audit::audit(&arguments),
         Ok(Command::Backup(arguments)) => backup::backup(&arguments),
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),

@@ -1,5 +1,6 @@
 //! The configuration: parsed once into values that need no more checking.
 
+mod audit;
 mod limits;
 mod oauth;
 mod problem;
@@ -27,6 +28,7 @@ use holdfast_core::{
 };
 use ipnet::IpNet;
 
+pub use audit::{AuditConfig, SinkConfig, SinkFormat, SinkKind, SinkStart};
 pub use limits::LimitsConfig;
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
@@ -84,7 +86,7 @@ pub struct Config {
     /// Where the root key is, and former ones.
     pub secrets: SecretsConfig,
     /// Where the audit trail goes.
-    pub audit: Option<PathBuf>,
+    pub audit: AuditConfig,
     /// Whether each request is logged.
     pub log_requests: bool,
     /// Where traces go.
@@ -233,7 +235,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     refuse_shared_addresses(&mut root, public.as_ref(), internal.as_ref(), gateways.as_ref());
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
-    let audit = read_audit(root.section("audit"));
+    let audit = audit::read_audit(root.section("audit"));
     let log_requests = read_log(root.section("log"));
     let telemetry = telemetry::read_telemetry(root.section("telemetry"));
     let signals = signals::read_signals(root.section("signals"));
@@ -494,12 +496,6 @@ fn read_secrets(mut section: Reader<'_>) -> Option<SecretsConfig> {
     let previous_root_key_files = section.take_or("previous_root_key_files", Vec::new());
     section.finish();
     Some(SecretsConfig { root_key_file: root_key_file?, previous_root_key_files })
-}
-
-fn read_audit(mut section: Reader<'_>) -> Option<PathBuf> {
-    let file = section.take("file");
-    section.finish();
-    file
 }
 
 fn read_log(mut section: Reader<'_>) -> bool {

@@ -261,6 +261,25 @@ impl Value for u32 {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ByteSize(pub(super) u64);
+
+impl Value for ByteSize {
+    fn read(node: &Node, _base: &Path) -> Result<Self, String> {
+        let text = text_of(node)?;
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        let read = units.into_iter().find_map(|(unit, shift)| {
+            let digits = text.strip_suffix(unit)?;
+            let number: u64 = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            number.checked_mul(1 << shift)
+        });
+        read.map(Self).ok_or_else(|| {
+            format!("{text:?} does not fit: a size is a number and a unit, such as \"256MiB\"")
+        })
+    }
+}
+
 impl<T: Value> Value for Vec<T> {
     fn read(node: &Node, base: &Path) -> Result<Self, String> {
         match node {

@@ -18,6 +18,7 @@ mod share;
 pub(crate) mod signals;
 pub(crate) mod store;
 mod table;
+pub(crate) mod trail;
 
 pub(crate) use operation::Operation;
 pub(crate) use table::Table;

@@ -84,6 +84,10 @@ macro_rules! problem_codes {
 problem_codes! {
     /// The app of this session is not configured at the moment. Nothing was decided.
     AppUnconfigured = SERVICE_UNAVAILABLE "app_unconfigured";
+    /// No audit trail is kept here.
+    AuditOff = NOT_FOUND "audit_off";
+    /// A file of the audit trail cannot be read. Nothing was decided.
+    AuditUnreadable = SERVICE_UNAVAILABLE "audit_unreadable";
     /// The file is no backup, not whole, or not this server's. Nothing of it was taken.
     BadBackup = BAD_REQUEST "bad_backup";
     /// The request is not what the call takes; the detail says what is.
@@ -132,6 +136,8 @@ problem_codes! {
     SessionUnknown = NOT_FOUND "session_unknown";
     /// The store does not answer. Nothing was decided.
     StoreUnavailable = SERVICE_UNAVAILABLE "store_unavailable";
+    /// There are as many listeners as this server has places for.
+    TooManyListeners = SERVICE_UNAVAILABLE "too_many_listeners";
     /// No API token, more than one, or one that is not known.
     Unauthorized = UNAUTHORIZED "unauthorized";
     /// Host is the origin of no app, and there are several.

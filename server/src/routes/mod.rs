@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod devices;
+pub(crate) mod events;
 pub(crate) mod ext_authz;
 pub(crate) mod jwks;
 pub(crate) mod logout;
