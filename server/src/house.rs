@@ -11,13 +11,14 @@ use holdfast_core::{
     secret::SecretText,
     session::{Activity, Session, Standing},
 };
-use holdfast_store::Store;
+use holdfast_store::{Backend, Store};
 use ipnet::IpNet;
 
 use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    error::Trouble,
     limits::{Limits, Load},
     oauth::OAuth,
     sessions::Turns,
@@ -109,6 +110,11 @@ impl Holdfast {
             Some(gateways) => !gateways.trusts(address),
             None => self.public_tls,
         }
+    }
+
+    /// Whether there is time for one more durable write; else the request that needs it is turned away.
+    pub(crate) fn admit_write(&self) -> Result<(), Trouble> {
+        self.limits.admit_write(self.store.backlog())
     }
 
     /// How a session stands now.
