@@ -11,7 +11,7 @@ use holdfast_core::{
     secret::SecretText,
     session::{Activity, Session, Standing},
 };
-use holdfast_store::Store;
+use holdfast_store::{Backend, Store};
 use ipnet::IpNet;
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     assertion::Assertions,
     context::Context,
     devices::Devices,
+    error::Trouble,
     geo::Geo,
     limits::{Limits, Load},
     oauth::OAuth,
@@ -122,6 +123,11 @@ impl Holdfast {
             Some(gateways) => !gateways.trusts(address),
             None => self.public_tls,
         }
+    }
+
+    /// Whether there is time for one more durable write; else the request that needs it is turned away.
+    pub(crate) fn admit_write(&self) -> Result<(), Trouble> {
+        self.limits.admit_write(self.store.backlog())
     }
 
     /// How a session stands now.

@@ -104,6 +104,9 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
     let proof = dbsc::proof(headers).map_err(|rejection| Failure::Malformed(rejection, None))?;
     // A malformed id is an unknown one; the answer must not tell them apart.
     let id = id.parse().map_err(|_| Failure::Unknown)?;
+    if proof.is_some() {
+        house.admit_write()?;
+    }
     for _ in 0..MOST_RACES {
         // D-REF-01 · DBSC §8.8: a session that has ended stays so, whatever proof comes.
         let found = find_alive(house, id, context.now).await?.ok_or(Failure::Unknown)?;

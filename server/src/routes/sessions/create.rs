@@ -28,6 +28,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let previous = input.previous_cookie.clone();
     let (kind, login) = input.accept(&house, &app)?;
+    house.admit_write()?;
     match kind {
         Kind::Browser => {
             let begun = begin(&house, login, previous.as_deref(), &context).await?;
