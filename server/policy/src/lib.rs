@@ -11,8 +11,8 @@ mod thresholds;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
 pub use guard::{
-    Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk, decode_profile,
-    encode_profile,
+    Answer, Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
+    decode_profile, encode_profile, login_json,
 };
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};

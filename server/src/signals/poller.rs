@@ -138,9 +138,12 @@ fn tell_of_trouble(live: &Live, receiver: &Receiver, trouble: &Trouble) {
     let house = &live.now().house;
     let why = match trouble {
         Trouble::Store(unavailable) => unavailable.to_string(),
-        Trouble::App | Trouble::Busy | Trouble::Contention | Trouble::Issuer | Trouble::Randomness => {
-            trouble.to_string()
-        }
+        Trouble::App
+        | Trouble::Busy
+        | Trouble::Contention
+        | Trouble::Issuer
+        | Trouble::Overloaded
+        | Trouble::Randomness => trouble.to_string(),
     };
     let says =
         format!("signals: an event for {} was not taken, and will come again: {why}", receiver.config.name);
