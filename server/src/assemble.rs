@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use holdfast_audit::{Settings, Target};
 use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
+use holdfast_policy::{Memory, Policies};
 use holdfast_store::{Backend, Store, Unavailable};
 use rustls::ServerConfig;
 
@@ -19,6 +20,7 @@ use crate::{
     listen::server_config,
     oauth::{AccessTokens, Clients, OAuth},
     random::random,
+    risk::Risk,
     secrets::Secrets,
     sessions::Turns,
     signals::{Receivers, Seen, Signals, told::Told},
@@ -30,6 +32,7 @@ use crate::{
 pub(crate) struct Files {
     pub(crate) secrets: Secrets,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) policies: Policies,
     pub(crate) geo: Geo,
     /// What became of databases that were in force.
     pub(crate) geo_changes: Vec<Change>,
@@ -50,11 +53,14 @@ impl Files {
             Some(former) => former.followed_by(&config.risk),
             None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
         };
-        match (secrets(config), tls, geo) {
-            (Ok(secrets), Ok(tls), Ok((geo, geo_changes))) => Ok(Self { secrets, tls, geo, geo_changes }),
-            (secrets, tls, geo) => {
+        match (secrets(config), tls, geo, config.policy.read()) {
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) => {
+                Ok(Self { secrets, tls, policies, geo, geo_changes })
+            }
+            (secrets, tls, geo, policies) => {
                 let problems = [secrets.err(), tls.err()].into_iter().flatten();
-                Err(problems.chain(geo.err().into_iter().flatten()).collect())
+                let problems = problems.chain(geo.err().into_iter().flatten());
+                Err(problems.chain(policies.err().into_iter().flatten()).collect())
             }
         }
     }
@@ -62,6 +68,7 @@ impl Files {
 
 /// What stays when the configuration is loaded anew.
 struct Lasting {
+    risk: Arc<Memory>,
     geo: Arc<Geo>,
     store: Arc<Store>,
     turns: Arc<Turns>,
@@ -105,7 +112,7 @@ impl Remembered {
 pub(crate) fn first(
     config: Config,
     secrets: Secrets,
-    geo: Geo,
+    (geo, policies): (Geo, Policies),
     (store, remembered): (Store, Remembered),
     clock: Clock,
 ) -> Result<Holdfast, StartError> {
@@ -113,6 +120,7 @@ pub(crate) fn first(
     let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
     let metrics = Arc::new(Metrics::new());
     let lasting = Lasting {
+        risk: Arc::default(),
         geo: Arc::new(geo),
         is_first_run: store.count() == 0,
         store: Arc::new(store),
@@ -128,7 +136,7 @@ pub(crate) fn first(
         log,
         clock,
     };
-    assemble(config, secrets, lasting, None)
+    assemble(config, secrets, policies, lasting, None)
 }
 
 /// A house that follows another one in the same process: with its sessions, what it remembers, and what it counted.
@@ -136,9 +144,10 @@ pub(crate) fn next(
     former: &Holdfast,
     config: Config,
     secrets: Secrets,
-    geo: Geo,
+    (geo, policies): (Geo, Policies),
 ) -> Result<Holdfast, StartError> {
     let lasting = Lasting {
+        risk: Arc::clone(&former.risk.memory),
         geo: Arc::new(geo),
         store: Arc::clone(&former.store),
         turns: Arc::clone(&former.turns),
@@ -154,16 +163,18 @@ pub(crate) fn next(
         boot: former.oauth.boot,
         is_first_run: former.oauth.is_first_run,
     };
-    assemble(config, secrets, lasting, Some(former))
+    assemble(config, secrets, policies, lasting, Some(former))
 }
 
 fn assemble(
     config: Config,
     secrets: Secrets,
+    policies: Policies,
     lasting: Lasting,
     former: Option<&Holdfast>,
 ) -> Result<Holdfast, StartError> {
     let Lasting {
+        risk,
         geo,
         store,
         turns,
@@ -246,6 +257,7 @@ fn assemble(
         geo,
         gateway_refusals,
         public_tls: config.public.tls.is_some(),
+        risk: Risk { memory: risk, policies: Arc::new(policies), ja4_header: config.risk.ja4_header },
         keyring: Keyring::new(&secrets.root_key, &secrets.previous_root_keys),
         sampling: Sampling::new(&config.telemetry),
         spans,

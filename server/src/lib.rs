@@ -29,6 +29,7 @@ mod openapi;
 mod random;
 mod reload;
 mod respond;
+mod risk;
 mod root_keys;
 mod router;
 mod routes;

@@ -65,6 +65,7 @@ pub(crate) fn internal_table() -> Table {
         .get("/v1/sessions/{id}", sessions::read, about::read)
         .delete("/v1/sessions/{id}", sessions::end_one, about::end_one)
         .post("/v1/sessions/{id}/regenerate", sessions::regenerate, about::regenerate)
+        .post("/v1/sessions/{id}/usage", sessions::usage, about::usage)
         .delete("/v1/users/{user}/sessions", sessions::end_user, about::end_user)
         .put(POSTURE, devices::put, about_devices::put)
         .get(POSTURE, devices::read, about_devices::read)

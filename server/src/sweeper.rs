@@ -47,6 +47,7 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
 /// by the requests that meet it; what is left comes round again.
 async fn tidy(house: &Holdfast) {
     let now = house.clock.now();
+    house.risk.memory.sweep(now);
     let _trouble = house.devices.tidy(&house.store, now).await;
     // No session lives longer than this, so every demand has been met, or its session has ended.
     let lives = house.policy.absolute.max(LEAST_TOLD);

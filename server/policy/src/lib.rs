@@ -4,12 +4,14 @@
 //! network; like the core, it is told.
 
 mod effect;
+mod explain;
 mod guard;
 mod policies;
 mod situation;
 mod thresholds;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
+pub use explain::{Explained, Explanation};
 pub use guard::{
     Answer, Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
     decode_profile, encode_profile, login_json,

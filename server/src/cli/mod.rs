@@ -11,6 +11,7 @@ mod healthcheck;
 mod man;
 mod new_token;
 mod operator;
+mod policy;
 mod restore;
 mod rotate_root_key;
 mod routes;
@@ -41,6 +42,7 @@ pub fn run(
         Ok(Command::Healthcheck(arguments)) => healthcheck::healthcheck(&arguments.api),
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
+        Ok(Command::Policy(arguments)) => policy::policy(&arguments, environment),
         Ok(Command::RotateRootKey(arguments)) => rotate_root_key::rotate_root_key(&arguments, environment),
         Ok(Command::Openapi) => Exit::done(openapi::document().trim_end()),
         Ok(Command::Restore(arguments)) => restore::restore(&arguments),

@@ -3,6 +3,7 @@
 mod audit;
 mod limits;
 mod oauth;
+mod policy;
 mod problem;
 mod reader;
 mod risk;
@@ -32,6 +33,7 @@ pub use audit::{AuditConfig, SinkConfig, SinkFormat, SinkKind, SinkStart};
 pub use limits::LimitsConfig;
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
+pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
 use reader::Reader;
 pub use risk::RiskConfig;
@@ -89,6 +91,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Whether each request is logged.
     pub log_requests: bool,
+    /// What is done about what is suspected.
+    pub policy: PolicyConfig,
     /// Where traces go.
     pub telemetry: TelemetryConfig,
     /// Signals shared with other parties.
@@ -232,6 +236,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let gateways = root.optional_section("gateways").map(read_gateways);
     let limits = limits::read_limits(root.section("limits"));
     let risk = risk::read_risk(root.section("risk"));
+    let policy = policy::read_policy(root.section("policy"));
     refuse_shared_addresses(&mut root, public.as_ref(), internal.as_ref(), gateways.as_ref());
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
@@ -265,6 +270,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         },
         limits,
         risk,
+        policy,
         store: store?,
         secrets: secrets?,
         audit,

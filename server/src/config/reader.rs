@@ -179,6 +179,8 @@ text_values! {
     };
     holdfast_core::Origin: |text| text.parse().map_err(|error: holdfast_core::origin::MalformedOrigin| error.to_string());
     holdfast_core::dbsc::CookieName: |text| text.parse().map_err(|error: holdfast_core::dbsc::MalformedCookieName| error.to_string());
+    holdfast_policy::Mode: |text| text.parse().map_err(|error: holdfast_policy::UnknownMode| error.to_string());
+    http::HeaderName: |text| text.parse().map_err(|_| "a field name has letters, digits and \"-\", such as \"X-JA4\"".to_owned());
     holdfast_core::Level: |text| text.parse().map_err(|error: holdfast_core::level::UnknownLevel| error.to_string());
     holdfast_core::page::PageAddress: |text| text.parse().map_err(|error: holdfast_core::page::MalformedPage| error.to_string());
     holdfast_core::page::ParameterName: |text| text.parse().map_err(|error: holdfast_core::page::MalformedParameter| error.to_string());

@@ -125,6 +125,11 @@ impl Devices {
         Ok((devices, unreadable))
     }
 
+    /// Whether nobody has told anything of any device.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     /// The posture of the device of a session of `app`, at `now`. A device is known by the id that the app passed at login,
     /// or by the thumbprint of the session's key; what is told under either name counts, and the strictest wins.
     ///

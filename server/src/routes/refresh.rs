@@ -27,6 +27,7 @@ use crate::{
     limits::Use,
     random::random,
     respond::{Code, Problem, ProblemCode, expired_cookies, header_value},
+    risk::proved,
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
 };
@@ -42,6 +43,7 @@ pub(crate) async fn refresh(
             if rotated {
                 let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
                 house.record_of(EventName::SessionRefreshed, &session, &context, about);
+                proved(&house, session.record(), dbsc::user_agent(request.headers()), &context).await;
             }
             bound_answer(&house, &app, &session, &context)
                 .unwrap_or_else(|trouble| Problem::from(trouble).into_response())

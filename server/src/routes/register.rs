@@ -22,6 +22,7 @@ use crate::{
     house::{App, Holdfast},
     limits::Use,
     respond::Problem,
+    risk::proved,
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
 };
@@ -37,6 +38,7 @@ pub(crate) async fn register(
         Ok((app, session)) => {
             let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
             house.record_of(EventName::SessionBound, &session, &context, about);
+            proved(&house, session.record(), dbsc::user_agent(request.headers()), &context).await;
             Ok(bound_answer(&house, &app, &session, &context)?)
         }
         Err(failure) => {

@@ -178,10 +178,14 @@ event_names! {
     GeoLoaded = "geo.loaded";
     /// A database of addresses was to be loaded, and is not in order; the one before it stays.
     GeoRejected = "geo.rejected";
+    /// A policy could not be evaluated, and so refused.
+    PolicyFailed = "policy.failed";
     /// A proof was refused.
     ProofRejected = "proof.rejected";
     /// A request went on as nobody's, since its route is public.
     RequestAnonymous = "request.anonymous";
+    /// Policies have something against a request that they had not against the one before.
+    RiskRaised = "risk.raised";
     /// A device bound a session.
     SessionBound = "session.bound";
     /// A request was allowed.

@@ -6,7 +6,9 @@ use holdfast_core::{
     Rule, UnixTime,
     check::{Decision, Reason},
     dbsc::headers::SkipReason,
+    risk::{Assessment, Score, SignalName},
 };
+use holdfast_policy::Hit;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -23,6 +25,8 @@ pub(crate) struct Metrics {
     events: Vec<(EventName, Counter)>,
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
+    objections: Family<ObjectionLabels, Counter>,
+    suspicions: Vec<(SignalName, Counter)>,
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     signals: Vec<(SignalOutcome, Counter)>,
@@ -57,6 +61,18 @@ struct CheckLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EventLabels {
     event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObjectionLabels {
+    policy: String,
+    decision: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SuspicionLabels {
+    signal: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -124,6 +140,14 @@ impl Metrics {
         registry.register("sessions", "Sessions remembered, ended ones included", sessions.clone());
         let audit_lost = Gauge::default();
         registry.register("audit_events_lost", "Audit events that the disk did not take", audit_lost.clone());
+        let objections = Family::<ObjectionLabels, Counter>::default();
+        registry.register(
+            "policy_objections",
+            "Requests that a policy objected to and had not objected to before",
+            objections.clone(),
+        );
+        let suspicions = Family::<SuspicionLabels, Counter>::default();
+        registry.register("risk_signals", "Signals that stood behind an objection", suspicions.clone());
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("limited", "Requests and connections that met a limit", limited.clone());
         let geo_loads = Family::<DatabaseLoadLabels, Counter>::default();
@@ -182,6 +206,13 @@ impl Metrics {
                 .iter()
                 .map(|reason| {
                     (*reason, skipped.get_or_create_owned(&ReasonLabels { reason: reason.as_str() }))
+                })
+                .collect(),
+            objections,
+            suspicions: SignalName::ALL
+                .iter()
+                .map(|name| {
+                    (*name, suspicions.get_or_create_owned(&SuspicionLabels { signal: name.as_str() }))
                 })
                 .collect(),
             gateways_refused: RefusalCode::ALL
@@ -259,6 +290,26 @@ impl Metrics {
     /// Counts a refresh that a browser says it gave up.
     pub(crate) fn skipped(&self, reason: SkipReason) {
         increment(self.skipped.iter().find(|(name, _)| *name == reason).map(|(_, counter)| counter));
+    }
+
+    /// Counts the policies that object to a request.
+    pub(crate) fn objections(&self, hits: &[Hit]) {
+        for hit in hits {
+            let labels = ObjectionLabels {
+                policy: hit.id.to_string(),
+                decision: hit.decision.as_str(),
+                mode: hit.mode.as_str(),
+            };
+            self.objections.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts what is suspected of it.
+    pub(crate) fn suspicions(&self, assessment: &Assessment) {
+        for signal in assessment.signals.iter().filter(|signal| signal.score > Score::NONE) {
+            let found = self.suspicions.iter().find(|(name, _)| *name == signal.name);
+            increment(found.map(|(_, counter)| counter));
+        }
     }
 
     /// Counts an attempt to get the keys of another issuer.
@@ -375,6 +426,9 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
     match reason {
         Reason::Ok => &[Decision::Allow],
         Reason::AuthTooOld | Reason::BindingRequired => &[Decision::StepUp],
+        Reason::RiskReprove => &[Decision::Reprove],
+        Reason::RiskRevoked => &[Decision::Deny, Decision::Allow],
+        Reason::RiskStepUp => &[Decision::StepUp],
         Reason::ProofTooOld => &[Decision::Reprove, Decision::StepUp],
         // Of these, a public route lets the request through all the same.
         Reason::AbsoluteExpired

@@ -171,7 +171,7 @@ impl Memory {
         let from = sighting(ip, locate, now);
         let began_strangely = self.with_trail(record, locate, now, |trail| {
             if let Some(from) = from {
-                trail.trail.prove(from.network, agent, now);
+                trail.trail.prove(&from, agent);
             }
             if let Some(ago) = rebound {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));

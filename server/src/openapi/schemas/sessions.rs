@@ -169,6 +169,17 @@ pub(super) fn schemas() -> Value {
             "properties": { "auth": auth },
             "additionalProperties": false,
         },
+        "Usage": {
+            "type": "object",
+            "properties": {
+                "bytes": {
+                    "type": "integer", "minimum": 0,
+                    "description": "Bytes that the app has sent in this session, from routes that export data.",
+                },
+            },
+            "required": ["bytes"],
+            "additionalProperties": false,
+        },
         "Headers": {
             "type": "array",
             "description": "Names and values.",
