@@ -20,6 +20,7 @@ mod extract;
 mod house;
 mod issuers;
 mod limits;
+mod line;
 mod listen;
 mod live;
 mod oauth;

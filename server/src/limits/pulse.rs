@@ -5,10 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    line::end_of_the_line,
-    shedding::{FEWEST, Shedding},
-};
+use super::shedding::{FEWEST, Shedding};
+use crate::line::end_of_the_line;
 
 /// The pulse of the runtime, and the share of requests to turn away that follows from it. Reading it costs a few
 /// nanoseconds.
