@@ -17,15 +17,45 @@ use crate::{
     server::{Kind, LOAD_CORE, Load, Server, pinned},
 };
 
-pub(crate) fn measure(seconds: u32) -> Result<()> {
-    let mut table = Table::begin("Hostile load")?;
-    idle(&mut table)?;
-    reload(seconds, &mut table)?;
-    for kind in [Kind::Memory, Kind::Sled] {
-        overload(kind, seconds, &mut table)?;
+/// What can be measured by itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Idle,
+    Reload,
+    Overload,
+    Attacks,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 4] = [Self::Idle, Self::Reload, Self::Overload, Self::Attacks];
+
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Idle => "--idle",
+            Self::Reload => "--reload",
+            Self::Overload => "--overload",
+            Self::Attacks => "--attacks",
+        }
     }
-    for (attack, seconds) in [("slowloris", 5 * seconds), ("headers", seconds), ("garbage", 10 * seconds)] {
-        attacked(attack, seconds, &mut table)?;
+
+    fn measure(self, seconds: u32, table: &mut Table) -> Result<()> {
+        match self {
+            Self::Idle => idle(table),
+            Self::Reload => reload(seconds, table),
+            Self::Overload => {
+                [Kind::Memory, Kind::Sled].into_iter().try_for_each(|kind| overload(kind, seconds, table))
+            }
+            Self::Attacks => [("slowloris", 5 * seconds), ("headers", seconds), ("garbage", 10 * seconds)]
+                .into_iter()
+                .try_for_each(|(attack, seconds)| attacked(attack, seconds, table)),
+        }
+    }
+}
+
+pub(crate) fn measure(parts: &[Part], seconds: u32) -> Result<()> {
+    let mut table = Table::begin("Hostile load")?;
+    for part in parts {
+        part.measure(seconds, &mut table)?;
     }
     table.note(&format!("load average of the machine at the end: {}", load_average()?));
     Ok(())
