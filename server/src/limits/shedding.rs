@@ -37,8 +37,8 @@ impl Shedding {
             self.late_for = self.late_for.saturating_add(elapsed);
             self.late_beats = self.late_beats.saturating_add(1);
             self.came = self.came.saturating_add(came);
-            // At 500 requests a second and more.
-            let is_load = u128::from(self.came) * 2 >= self.late_for.as_millis();
+            // At 250 requests a second and more.
+            let is_load = u128::from(self.came) * 4 >= self.late_for.as_millis();
             let stays = self.late_for >= BURST && self.late_beats >= BEATS && self.came >= FEWEST && is_load;
             // Once it has begun, the next excess is no burst either.
             if self.share > 0.0 || stays {
