@@ -62,7 +62,7 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
     let house = assemble::next(&former.house, config.clone(), secrets)
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);
-    live.now().house.signals.changed.notify_one();
+    live.now().house.signals.announce();
     Ok(warnings)
 }
 

@@ -8,4 +8,4 @@ mod note;
 mod table;
 
 pub(crate) use note::Note;
-pub(crate) use table::{Devices, Full, Posture, Teller, Told, Verdict};
+pub(crate) use table::{Devices, Full, Teller, Told, Verdict};

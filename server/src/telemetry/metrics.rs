@@ -14,7 +14,10 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::{limits::Limit, signals::SignalOutcome};
+use crate::{
+    limits::Limit,
+    signals::{SentOutcome, SignalOutcome},
+};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -26,6 +29,8 @@ pub(crate) struct Metrics {
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     signals: Vec<(SignalOutcome, Counter)>,
+    signals_sent: Vec<(SentOutcome, Counter)>,
+    signals_waiting: Gauge,
     limited: Vec<(Limit, Counter)>,
     reloads: [Counter; 2],
     loaded_at: Gauge<f64, AtomicU64>,
@@ -101,6 +106,10 @@ impl Metrics {
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
         let signals = Family::<OutcomeLabels, Counter>::default();
         registry.register("signals_received", "Shared signals by what became of them", signals.clone());
+        let sent = Family::<OutcomeLabels, Counter>::default();
+        registry.register("signals_sent", "Attempts to share signals by their outcome", sent.clone());
+        let signals_waiting = Gauge::default();
+        registry.register("signals_waiting", "Shared signals that wait to be taken", signals_waiting.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -192,6 +201,13 @@ impl Metrics {
                     (outcome, signals.get_or_create_owned(&labels))
                 })
                 .collect(),
+            signals_sent: SentOutcome::ALL
+                .iter()
+                .map(|outcome| {
+                    (*outcome, sent.get_or_create_owned(&OutcomeLabels { outcome: outcome.as_str() }))
+                })
+                .collect(),
+            signals_waiting,
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -244,6 +260,16 @@ impl Metrics {
     /// Counts a shared signal that came.
     pub(crate) fn signal(&self, outcome: SignalOutcome) {
         increment(self.signals.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
+    }
+
+    /// Counts an attempt to share a signal.
+    pub(crate) fn signal_sent(&self, outcome: SentOutcome) {
+        increment(self.signals_sent.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
+    }
+
+    /// Notes how many signals wait to be taken.
+    pub(crate) fn signals_waiting(&self, count: usize) {
+        self.signals_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts a request or a connection that met a limit.
