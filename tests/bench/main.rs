@@ -10,6 +10,7 @@ mod listening;
 mod peers;
 mod report;
 mod server;
+mod signals;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,6 +41,9 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("verify") => floor::verify_for(seconds(arguments)?),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+            if has("--signals") {
+                return signals::measure();
+            }
             if has("--gateways") || has("--hostile") {
                 return demanded(has("--gateways"), has("--hostile"), seconds(arguments)?);
             }
@@ -52,7 +56,7 @@ fn run(arguments: &[String]) -> Result<()> {
             })
         }
         _ => bail!(
-            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile]"
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile] [--signals]"
         ),
     }
 }
