@@ -150,11 +150,13 @@ impl Running {
     /// Takes no more requests, finishes those that have begun, and writes everything down.
     pub async fn stop(self) {
         self.shutdown.begin();
+        self.live.now().house.signals.close();
         for listener in self.listeners {
             let _ = listener.await;
         }
-        self.helpers.iter().for_each(JoinHandle::abort);
         let house = &self.live.now().house;
+        house.signals.drain().await;
+        self.helpers.iter().for_each(JoinHandle::abort);
         if let Err(unavailable) = house.store.close().await {
             house.log.error(house.clock.now(), &unavailable.to_string());
         }

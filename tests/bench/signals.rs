@@ -52,12 +52,19 @@ async fn revoke_all(kind: Kind, at_once: usize) -> Result<Vec<Duration>> {
     let server = Server::start_with(kind, &tables)?;
     let api = Api::at(server.public(), server.internal())?;
     let (api, key) = (&api, &key);
-    stream::iter(0..EVENTS).map(|number| revoke(api, key, number)).buffered(at_once).collect::<Vec<_>>().await.into_iter().collect()
+    stream::iter(0..EVENTS)
+        .map(|number| revoke(api, key, number))
+        .buffered(at_once)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect()
 }
 
 async fn revoke(api: &Api, key: &Device, number: usize) -> Result<Duration> {
     let user = format!("user-{number}");
-    let login = api.with_token(TOKEN, Method::POST, "/v1/sessions").json(&json!({ "user": user })).send().await?;
+    let login =
+        api.with_token(TOKEN, Method::POST, "/v1/sessions").json(&json!({ "user": user })).send().await?;
     let cookies = login.expect(201)?;
     let cookie = cookies.at("/response_headers/0/1").as_str().and_then(|line| line.split(';').next());
     let cookie = cookie.context("a cookie")?.to_owned();

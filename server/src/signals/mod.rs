@@ -82,6 +82,20 @@ impl Signals {
         self.lasting.changed.notify_one();
     }
 
+    /// Answers whoever waits for events: the server is about to stop.
+    pub(crate) fn close(&self) {
+        self.lasting.streams.close();
+    }
+
+    /// Waits until everything that was noticed waits in the store, but not for long.
+    pub(crate) async fn drain(&self) {
+        self.lasting.outgoing.drain().await;
+    }
+
+    fn settle(&self, count: usize) {
+        self.lasting.outgoing.settle(count);
+    }
+
     /// How many tokens wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.lasting.streams.waiting()

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ pub(crate) struct Slot {
     pub(super) to_push: Notify,
     /// Wakes those who poll and wait.
     pub(super) to_poll: Notify,
+    /// The server is about to stop: nobody waits any more.
+    is_closing: AtomicBool,
 }
 
 struct Stream {
@@ -178,6 +183,14 @@ impl Streams {
         Arc::clone(self.0.write().entry(Arc::clone(&name)).or_insert_with(slot))
     }
 
+    /// Answers whoever waits: the server is about to stop.
+    pub(super) fn close(&self) {
+        for slot in self.0.read().values() {
+            slot.is_closing.store(true, Ordering::SeqCst);
+            slot.to_poll.notify_waiters();
+        }
+    }
+
     /// How many tokens wait, for whomever.
     pub(crate) fn waiting(&self) -> usize {
         self.0.read().values().map(|slot| slot.waiting()).sum()
@@ -316,12 +329,13 @@ impl Slot {
         }
     }
 
-    /// Waits until there is something to fetch, or the stream has changed, or for so long.
+    /// Waits until there is something to fetch, or the stream has changed, or for so long; not at all once the server
+    /// is about to stop.
     pub(crate) async fn wait(&self, most: Duration) {
         let mut woken = std::pin::pin!(self.to_poll.notified());
         // From here on no wake-up is missed.
         woken.as_mut().enable();
-        if self.first(1).0.is_empty() {
+        if self.first(1).0.is_empty() && !self.is_closing.load(Ordering::SeqCst) {
             let _patience = tokio::time::timeout(most, woken).await;
         }
     }

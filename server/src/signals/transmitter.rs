@@ -3,7 +3,13 @@
 //! Whoever notices something hands it over without waiting ([`Outgoing`]); a task makes tokens of it, in order. So no check
 //! and no login waits for a signature or a disk. What was handed over in the last moment before a crash may be lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use holdfast_core::{SessionId, UnixTime, session::Session};
 use holdfast_ssf::{Claims, Entity, EventType, RiskLevel, claims::SessionSubject, stream::SUPPORTED};
@@ -70,6 +76,8 @@ pub(crate) struct Outgoing {
     receiver: Mutex<Option<mpsc::Receiver<Noticed>>>,
     /// Sessions that were lately told of as used.
     presented: Cache<SessionId, UnixTime>,
+    /// How much was handed over and does not wait in the store yet.
+    on_the_way: AtomicUsize,
 }
 
 /// Something that happened to a session.
@@ -94,7 +102,12 @@ enum More {
 impl Default for Outgoing {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(MOST_ON_THE_WAY);
-        Self { sender, receiver: Mutex::new(Some(receiver)), presented: Cache::new(PRESENTED) }
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            presented: Cache::new(PRESENTED),
+            on_the_way: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -102,6 +115,16 @@ impl Outgoing {
     /// The end of the way; there is one.
     pub(super) fn take(&self) -> Option<mpsc::Receiver<Noticed>> {
         self.receiver.lock().take()
+    }
+
+    /// Waits until everything that was handed over waits in the store, but not for long.
+    pub(super) async fn drain(&self) {
+        for _ in 0..MOST_PAUSES {
+            if self.on_the_way.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Notices what an event of the trail says, if others are to be told. Never waits.
@@ -175,6 +198,11 @@ impl Outgoing {
         }
     }
 
+    /// So many do not need to be waited for any more.
+    pub(super) fn settle(&self, count: usize) {
+        self.on_the_way.fetch_sub(count, Ordering::SeqCst);
+    }
+
     /// Whether a session was not told of as used for a while.
     fn is_time(&self, session: SessionId, now: UnixTime, interval: Duration) -> bool {
         let told = self.presented.find(&session);
@@ -186,7 +214,9 @@ impl Outgoing {
     }
 
     fn send(&self, house: &Holdfast, noticed: Noticed) {
+        self.on_the_way.fetch_add(1, Ordering::SeqCst);
         if self.sender.try_send(noticed).is_err() {
+            self.on_the_way.fetch_sub(1, Ordering::SeqCst);
             house.metrics.signal_sent(SentOutcome::Lost);
         }
     }
@@ -264,6 +294,7 @@ pub(super) async fn tell_forever(live: Arc<crate::live::Live>, mut noticed: mpsc
     while noticed.recv_many(&mut batch, BATCH).await > 0 {
         let house = Arc::clone(&live.now().house);
         let Some(transmitter) = &house.signals.transmitter else {
+            house.signals.settle(batch.len());
             batch.clear();
             continue;
         };
@@ -275,6 +306,7 @@ pub(super) async fn tell_forever(live: Arc<crate::live::Live>, mut noticed: mpsc
             })
         });
         futures_util::future::join_all(told).await;
+        house.signals.settle(batch.len());
         batch.clear();
     }
 }
@@ -367,6 +399,10 @@ pub(crate) const EVENTS: [EventType; 5] = SUPPORTED;
 const MOST_ON_THE_WAY: usize = 16_384;
 
 const BATCH: usize = 64;
+
+/// Two seconds in all.
+const MOST_PAUSES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// So many sessions are told of as used once in an interval; with more than twice as many some are told of more often.
 const PRESENTED: usize = 262_144;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use holdfast_core::jose::{Limits, Object};
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// `GET /_holdfast/ssf/status?stream_id=…`.
-pub(crate) async fn status(permit: MayRead, Query(named): Query<Named>) -> Result<Response, Problem> {
+pub(crate) async fn status(permit: MayRead, named: Named) -> Result<Response, Problem> {
     let config = of_id(permit.receiver.slot.config(), named.id())?;
     Ok(answer(StatusCode::OK, &view(&config)))
 }

@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    extract::{Query, State},
+    extract::{FromRequestParts, Query, State},
     response::{IntoResponse, Response},
 };
 use holdfast_ssf::{
     StreamRequest,
     stream::{self, DeliveryRequest, POLL, PUSH},
 };
-use http::StatusCode;
+use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,22 +52,36 @@ pub(crate) async fn create(
     Ok(answer(StatusCode::CREATED, &view(&permit, &config)))
 }
 
+/// The stream that a query names. Other parameters are passed over.
+pub(crate) struct Named(Option<String>);
+
 #[derive(Deserialize)]
-pub(crate) struct Named {
+struct Parameters {
     stream_id: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(parameters) = Query::<Parameters>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::bad_request("stream_id stands in the query once, as UTF-8"))?;
+        Ok(Self(parameters.stream_id))
+    }
 }
 
 impl Named {
     pub(super) fn id(&self) -> Option<&str> {
-        self.stream_id.as_deref()
+        self.0.as_deref()
     }
 }
 
 /// `GET`: the stream of that id, or a list of all of them, which is one at most.
-pub(crate) async fn read(permit: MayRead, Query(named): Query<Named>) -> Result<Response, Problem> {
+pub(crate) async fn read(permit: MayRead, named: Named) -> Result<Response, Problem> {
     let config = permit.receiver.slot.config();
-    match named.stream_id {
-        Some(id) => Ok(answer(StatusCode::OK, &view(&permit, &of_id(config, Some(&id))?))),
+    match named.id() {
+        Some(id) => Ok(answer(StatusCode::OK, &view(&permit, &of_id(config, Some(id))?))),
         None => {
             let all: Vec<Value> = config.iter().map(|config| view(&permit, config)).collect();
             Ok(answer(StatusCode::OK, &all))
@@ -121,7 +135,7 @@ async fn change(
 pub(crate) async fn delete(
     State(house): State<Arc<Holdfast>>,
     MayManage(permit): MayManage,
-    Query(named): Query<Named>,
+    named: Named,
 ) -> Result<Response, Problem> {
     let slot = &permit.receiver.slot;
     let _turn = slot.changing.lock().await;

@@ -104,6 +104,8 @@ async fn a_stream_lives_through_its_whole_life() -> Result<()> {
     let paused = as_receiver(&server, Method::POST, "status").json(&pause).send().await?.expect(200)?;
     assert_eq!(paused.json(), &pause);
     as_receiver(&server, Method::DELETE, &format!("stream?stream_id={id}")).send().await?.expect(204)?;
+    let twice = as_receiver(&server, Method::GET, "stream?stream_id=a&stream_id=b").send().await?;
+    assert_eq!((twice.status, twice.code()), (400, "bad_request"));
     for (method, path) in [(Method::GET, "stream"), (Method::DELETE, "stream"), (Method::GET, "status")] {
         let gone = as_receiver(&server, method, &format!("{path}?stream_id={id}")).send().await?;
         assert_eq!((gone.status, gone.code()), (404, "stream_unknown"));

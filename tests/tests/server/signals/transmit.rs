@@ -153,6 +153,24 @@ async fn whoever_waits_is_answered_when_something_happens() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_waits_holds_up_no_stop() -> Result<()> {
+    let server = Server::with(telling(Settings::default()).on_disk()).await?;
+    let id = stream(&server, json!({})).await?;
+    let patient =
+        tokio::spawn(as_receiver(&server, Method::POST, &format!("poll/{id}")).json(&json!({})).send());
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let began = std::time::Instant::now();
+    let server = server.restart().await?;
+    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(tokens(&patient.await??.expect(200)?).len(), 0);
+    // What was noticed just before a stop waits after it.
+    server.login("alice").await?;
+    let server = server.restart().await?;
+    assert_eq!(waiting(&server, &id, 1).await?, events(&[("session-established", "alice")]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn use_is_told_once_in_an_interval() -> Result<()> {
     let presented = "https://schemas.openid.net/secevent/caep/event-type/session-presented";
     let settings = telling(Settings::default()).set("signals.transmitter.presented_interval", "2m");
