@@ -57,10 +57,11 @@ impl RsaSigner {
             "must hold an RSA key of at least 2048 bits as PEM; make it with: openssl genrsa 2048".to_owned()
         };
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| right())?;
-        let pair = match &der {
-            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-            _ => return Err(right()),
+        // Keys of other kinds are encoded in the same way, and are told apart where the key itself is read.
+        let pair = if let PrivateKeyDer::Pkcs1(der) = &der {
+            RsaKeyPair::from_der(der.secret_pkcs1_der())
+        } else {
+            RsaKeyPair::from_pkcs8(der.secret_der())
         };
         let pair = pair.map_err(|_| right())?;
         let (n, e) = components(pair.public_key().as_ref()).ok_or_else(right)?;

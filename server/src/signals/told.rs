@@ -19,12 +19,15 @@ use serde::{Deserialize, Serialize};
 /// What was told of every user and session.
 #[derive(Default)]
 pub(crate) struct Told {
-    users: RwLock<HashMap<Arc<str>, HashMap<Box<str>, Hearing>>>,
+    /// By their app.
+    users: RwLock<HashMap<Arc<str>, Users>>,
     sessions: RwLock<HashMap<SessionId, Hearing>>,
     count: AtomicUsize,
     /// Whoever changes something holds this, so that memory and store see the changes in the same order.
     changing: tokio::sync::Mutex<()>,
 }
+
+type Users = HashMap<Box<str>, Hearing>;
 
 /// Of whom something is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
