@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     demand::{Table, load_average},
-    server::{Kind, Server, TOKEN},
+    server::{Kind, ORIGIN, Server, TOKEN},
 };
 
 pub(crate) fn measure() -> Result<()> {
@@ -69,8 +69,10 @@ async fn revoke(api: &Api, key: &Device, number: usize) -> Result<Duration> {
     let cookie = cookies.at("/response_headers/0/1").as_str().and_then(|line| line.split(';').next());
     let cookie = cookie.context("a cookie")?.to_owned();
     let check = async || {
-        let question = json!({ "headers": [["Cookie", cookie]] });
-        let answer = api.with_token(TOKEN, Method::POST, "/v1/check").json(&question).send().await?;
+        let url = format!("{ORIGIN}/");
+        let question = json!({ "method": "GET", "url": url, "headers": [["Cookie", cookie]] });
+        let answer =
+            api.with_token(TOKEN, Method::POST, "/v1/check").json(&question).send().await?.expect(200)?;
         Ok::<_, anyhow::Error>(answer.verdict().0 == "allow")
     };
     ensure!(check().await?, "the session does not live");
