@@ -23,8 +23,8 @@ use crate::{
     risk::Risk,
     secrets::Secrets,
     sessions::Turns,
-    signals::{Receivers, Seen, Signals, told::Told},
     signing::{AuditKeys, SigningKeys},
+    signals::{Lasting as LastingSignals, Receivers, Seen, Signals, Streams, Transmitter, told::Told},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -75,6 +75,7 @@ struct Lasting {
     devices: Arc<Devices>,
     told: Arc<Told>,
     seen: Arc<Seen>,
+    signals: LastingSignals,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
@@ -91,6 +92,7 @@ pub(crate) struct Remembered {
     pub(crate) devices: Devices,
     pub(crate) told: Told,
     pub(crate) seen: Seen,
+    pub(crate) streams: Streams,
 }
 
 impl Remembered {
@@ -99,12 +101,14 @@ impl Remembered {
         let (devices, of_devices) = Devices::load(store, now).await?;
         let (told, of_told) = Told::load(store).await?;
         let seen = Seen::load(store).await?;
-        let note = (of_devices + of_told > 0).then(|| {
+        let (streams, of_streams) = Streams::load(store).await?;
+        let note = (of_devices + of_told + of_streams > 0).then(|| {
             format!(
-                "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
+                "{of_devices} notes about devices, {of_told} about users and {of_streams} about streams of signals could not be read; \
+                 what they said is unknown"
             )
         });
-        Ok((Self { devices, told, seen }, note))
+        Ok((Self { devices, told, seen, streams }, note))
     }
 }
 
@@ -128,6 +132,7 @@ pub(crate) fn first(
         devices: Arc::new(remembered.devices),
         told: Arc::new(remembered.told),
         seen: Arc::new(remembered.seen),
+        signals: LastingSignals::new(remembered.streams),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
@@ -154,6 +159,7 @@ pub(crate) fn next(
         devices: Arc::clone(&former.devices),
         told: Arc::clone(&former.told),
         seen: Arc::clone(&former.seen),
+        signals: former.signals.lasting(),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
@@ -181,6 +187,7 @@ fn assemble(
         devices,
         told,
         seen,
+        signals,
         clock,
         load,
         metrics,
@@ -217,17 +224,27 @@ fn assemble(
         let token = poll_tokens.remove(&receiver.name);
         (receiver, token)
     });
-    let former_signals = former.map(|former| &former.signals);
     let receivers = Receivers::new(
         receivers.collect(),
         &names,
-        former_signals.map(|former| &former.receivers),
+        former.map(|former| &former.signals.receivers),
         (&log, &metrics),
         now,
     );
     let receivers =
         receivers.map_err(|what| StartError::Configuration(format!("signals.receivers: {what}")))?;
-    let signals = Signals::new(receivers, former_signals);
+    let transmitter = match (config.signals.transmitter, secrets.signals_key) {
+        (None, _) => None,
+        (Some(config), Some(key)) => Some(Transmitter::new(config, key, &signals.streams)),
+        (Some(config), None) => Some(Err(format!(
+            "key_file: {0} is missing; make it with: (umask 077; openssl genrsa -out {0} 2048)",
+            config.key_file.display()
+        ))),
+    };
+    let transmitter = transmitter
+        .transpose()
+        .map_err(|what| StartError::Configuration(format!("signals.transmitter.{what}")))?;
+    let signals = Signals::new(receivers, transmitter.map(Arc::new), signals);
     load.pulse.set_target(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),

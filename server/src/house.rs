@@ -151,6 +151,7 @@ impl Holdfast {
             self.metrics.event(name);
         }
         self.audit.record(now, event);
+        self.signals.notice(self, now, event);
     }
 
     /// Writes an event about a session.
@@ -163,6 +164,11 @@ impl Holdfast {
             ..about
         };
         self.record(context.now, &of_session(session, context, event));
+        // A login resets the absolute limit: so it is told apart from a mere change of the id.
+        let record = session.record();
+        if name == EventName::SessionRegenerated && record.began_at == record.created_at {
+            self.signals.notice_assurance(self, session, context.now);
+        }
     }
 }
 

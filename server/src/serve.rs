@@ -155,11 +155,13 @@ impl Running {
     pub async fn stop(self) {
         self.shutdown.begin();
         self.live.now().house.audit.end_listeners();
+        self.live.now().house.signals.close();
         for listener in self.listeners {
             let _ = listener.await;
         }
-        self.helpers.iter().for_each(JoinHandle::abort);
         let house = &self.live.now().house;
+        house.signals.drain().await;
+        self.helpers.iter().for_each(JoinHandle::abort);
         if let Err(unavailable) = house.store.close().await {
             house.log.error(house.clock.now(), &unavailable.to_string());
         }

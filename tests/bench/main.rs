@@ -10,6 +10,7 @@ mod listening;
 mod peers;
 mod report;
 mod server;
+mod signals;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,6 +41,9 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("verify") => floor::verify_for(seconds(arguments)?),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+            if has("--signals") {
+                return signals::measure();
+            }
             let hostile: Vec<_> = hostile::Part::ALL.into_iter().filter(|part| has(part.flag())).collect();
             let hostile = if has("--hostile") { hostile::Part::ALL.to_vec() } else { hostile };
             if has("--gateways") || !hostile.is_empty() {
@@ -54,7 +58,7 @@ fn run(arguments: &[String]) -> Result<()> {
             })
         }
         _ => bail!(
-            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks]"
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks] [--signals]"
         ),
     }
 }

@@ -28,6 +28,7 @@ pub(crate) async fn metrics(State(house): State<Arc<Holdfast>>) -> Response {
     let load = &house.load;
     let in_flight = [load.public.in_flight(), load.internal.in_flight()];
     house.metrics.busy(in_flight, load.pulse.delay(), house.store.backlog());
+    house.metrics.signals_waiting(house.signals.waiting());
     let text = house.metrics.render(house.store.count(), house.audit.lost());
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

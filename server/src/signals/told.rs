@@ -19,12 +19,15 @@ use serde::{Deserialize, Serialize};
 /// What was told of every user and session.
 #[derive(Default)]
 pub(crate) struct Told {
-    users: RwLock<HashMap<Arc<str>, HashMap<Box<str>, Hearing>>>,
+    /// By their app.
+    users: RwLock<HashMap<Arc<str>, Users>>,
     sessions: RwLock<HashMap<SessionId, Hearing>>,
     count: AtomicUsize,
     /// Whoever changes something holds this, so that memory and store see the changes in the same order.
     changing: tokio::sync::Mutex<()>,
 }
+
+type Users = HashMap<Box<str>, Hearing>;
 
 /// Of whom something is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +75,7 @@ pub(crate) enum RiskLevel {
 
 impl RiskLevel {
     /// The word in trail and policies: that of CAEP in lower case.
+    #[expect(dead_code, reason = "checks are about to ask it")]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -138,6 +142,7 @@ impl Told {
     /// rest what was told of the session, if anything was.
     ///
     /// Answers from memory, without waiting. `None` is the usual answer: nothing was told.
+    #[cfg_attr(not(test), expect(dead_code, reason = "checks are about to ask it"))]
     pub(crate) fn about(&self, app: &str, user: &str, session: SessionId) -> Option<Hearing> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
@@ -241,6 +246,7 @@ impl Told {
 
 impl Hearing {
     /// When a demand was told that a login at `authenticated_at` does not meet. A login after the demand meets it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "checks are about to ask it"))]
     pub(crate) fn step_up(&self, authenticated_at: UnixTime) -> Option<UnixTime> {
         self.step_up_before.filter(|told_at| authenticated_at < *told_at)
     }

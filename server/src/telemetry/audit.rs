@@ -206,6 +206,8 @@ event_names! {
     SignalReceived = "signal.received";
     /// An event of somebody else's was not taken.
     SignalRejected = "signal.rejected";
+    /// So many events wait for somebody who is told that its stream was paused.
+    SignalsPaused = "signals.paused";
     /// A backup went out, whole or in part.
     StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.

@@ -16,7 +16,11 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::{geo::Kind, limits::Limit, signals::SignalOutcome};
+use crate::{
+    geo::Kind,
+    limits::Limit,
+    signals::{SentOutcome, SignalOutcome},
+};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -30,6 +34,8 @@ pub(crate) struct Metrics {
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     signals: Vec<(SignalOutcome, Counter)>,
+    signals_sent: Vec<(SentOutcome, Counter)>,
+    signals_waiting: Gauge,
     limited: Vec<(Limit, Counter)>,
     geo_loads: Vec<(Kind, [Counter; 2])>,
     geo_built_at: Family<DatabaseLabels, Gauge>,
@@ -131,6 +137,10 @@ impl Metrics {
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
         let signals = Family::<OutcomeLabels, Counter>::default();
         registry.register("signals_received", "Shared signals by what became of them", signals.clone());
+        let sent = Family::<OutcomeLabels, Counter>::default();
+        registry.register("signals_sent", "Attempts to share signals by their outcome", sent.clone());
+        let signals_waiting = Gauge::default();
+        registry.register("signals_waiting", "Shared signals that wait to be taken", signals_waiting.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -261,6 +271,13 @@ impl Metrics {
                 })
                 .collect(),
             store_backlog,
+            signals_sent: SentOutcome::ALL
+                .iter()
+                .map(|outcome| {
+                    (*outcome, sent.get_or_create_owned(&OutcomeLabels { outcome: outcome.as_str() }))
+                })
+                .collect(),
+            signals_waiting,
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -333,6 +350,16 @@ impl Metrics {
     /// Counts a shared signal that came.
     pub(crate) fn signal(&self, outcome: SignalOutcome) {
         increment(self.signals.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
+    }
+
+    /// Counts an attempt to share a signal.
+    pub(crate) fn signal_sent(&self, outcome: SentOutcome) {
+        increment(self.signals_sent.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
+    }
+
+    /// Notes how many signals wait to be taken.
+    pub(crate) fn signals_waiting(&self, count: usize) {
+        self.signals_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts a request or a connection that met a limit.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
-use holdfast::config::{LimitsConfig, RiskConfig};
+use holdfast::config::{CredentialAction, LimitsConfig, ReceiverDelivery, RiskConfig};
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
@@ -101,6 +101,41 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("POLICY__OBSERVE", "one, two"),
         ("POLICY__ADDITIVE", "three"),
         ("POLICY__ENFORCE", "four"),
+        ("SIGNALS__RECEIVERS__0__NAME", "idp"),
+        ("SIGNALS__RECEIVERS__0__ISSUER", "https://id.example"),
+        ("SIGNALS__RECEIVERS__0__AUDIENCE", "us"),
+        ("SIGNALS__RECEIVERS__0__JWKS_URL", "https://id.example/jwks"),
+        ("SIGNALS__RECEIVERS__0__ALGORITHMS", "ES256"),
+        (
+            "SIGNALS__RECEIVERS__0__TOKEN_SHA256",
+            "1111111111111111111111111111111111111111111111111111111111111111",
+        ),
+        ("SIGNALS__RECEIVERS__0__APPS", "store"),
+        ("SIGNALS__RECEIVERS__0__SUBJECT_FORMATS", "email,iss_sub"),
+        ("SIGNALS__RECEIVERS__0__SUBJECT_ISSUERS", "https://a.example,https://b.example"),
+        ("SIGNALS__RECEIVERS__0__CREDENTIAL_CHANGE", "end"),
+        ("SIGNALS__RECEIVERS__0__TOLERANCE", "5s"),
+        ("SIGNALS__RECEIVERS__0__MAX_AGE", "1h"),
+        ("SIGNALS__RECEIVERS__1__NAME", "edr"),
+        ("SIGNALS__RECEIVERS__1__ISSUER", "https://edr.example"),
+        ("SIGNALS__RECEIVERS__1__AUDIENCE", "us"),
+        ("SIGNALS__RECEIVERS__1__JWKS_FILE", "edr.jwks"),
+        ("SIGNALS__RECEIVERS__1__POLL_URL", "https://edr.example/poll"),
+        ("SIGNALS__RECEIVERS__1__POLL_TOKEN_FILE", "edr.token"),
+        ("SIGNALS__TRANSMITTER__ISSUER", "https://store.example"),
+        ("SIGNALS__TRANSMITTER__KEY_FILE", "ssf.key"),
+        ("SIGNALS__TRANSMITTER__OUTBOX", "7"),
+        ("SIGNALS__TRANSMITTER__PRESENTED_INTERVAL", "5m"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__NAME", "siem"),
+        (
+            "SIGNALS__TRANSMITTER__RECEIVERS__0__TOKEN_SHA256",
+            "2222222222222222222222222222222222222222222222222222222222222222",
+        ),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__AUDIENCE", "https://siem.example"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__SCOPES", "ssf.read"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__APPS", "store"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__PUSH_ENDPOINTS", "https://siem.example/events"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__DEFAULT_SUBJECTS", "none"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -173,6 +208,23 @@ fn every_key_can_be_a_variable() -> Result<()> {
     let single = single.map(|(id, mode)| (id.to_owned(), mode)).into();
     assert_eq!(config.policy.file.as_deref(), Some(Path::new("/base/policy.cedar")));
     assert_eq!(config.policy.modes, Modes { most: Some(Mode::Additive), single });
+    let [idp, edr] = config.signals.receivers.as_slice() else { anyhow::bail!("{:?}", config.signals) };
+    assert_eq!((idp.issuer.algorithms.len(), idp.issuer.apps.len(), idp.subject_formats.len()), (1, 1, 2));
+    assert_eq!((idp.subject_issuers.len(), idp.credential_change), (2, CredentialAction::End));
+    assert_eq!((idp.tolerance, idp.max_age), (seconds(5), seconds(3600)));
+    let poll = ReceiverDelivery::Poll {
+        url: "https://edr.example/poll".to_owned(),
+        token_file: "/base/edr.token".into(),
+    };
+    assert_eq!((&edr.delivery, edr.subject_formats.len(), edr.max_age), (&poll, 4, seconds(7 * 86_400)));
+    let transmitter = config.signals.transmitter.context("transmitter")?;
+    assert_eq!((transmitter.outbox, transmitter.presented_interval), (7, seconds(300)));
+    assert_eq!(transmitter.key_file, Path::new("/base/ssf.key"));
+    let siem = transmitter.receivers.first().context("siem")?;
+    assert_eq!(
+        (siem.may_manage, siem.all_subjects, siem.push_endpoints.len(), siem.apps.len()),
+        (false, false, 1, 1)
+    );
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -287,6 +339,49 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[risk]", "asn = 13335", "risk.asn"),
         ("[risk]", "anonymous = true", "risk.anonymous"),
         ("[risk]", "country = \"c.mmdb\"", "risk.country"),
+        ("[[signals.receivers]]", "name = \"a b\"", "signals.receivers.0.name"),
+        ("[[signals.receivers]]", "name = \"a\"", "signals.receivers.0.issuer"),
+        ("[[signals.receivers]]", "issuer = \"https://a\"", "signals.receivers.0.audience"),
+        ("[[signals.receivers]]", "audience = \"a\"", "signals.receivers.0.jwks_url"),
+        ("[[signals.receivers]]", "jwks_url = \"http://a.example/\"", "signals.receivers.0.jwks_url"),
+        ("[[signals.receivers]]", "algorithms = [\"PS256\"]", "signals.receivers.0.algorithms"),
+        ("[[signals.receivers]]", "algorithms = []", "signals.receivers.0.algorithms"),
+        ("[[signals.receivers]]", "jwks_file = \"a\"", "signals.receivers.0.token_sha256"),
+        ("[[signals.receivers]]", "poll_url = \"https://a/\"", "signals.receivers.0.token_sha256"),
+        ("[[signals.receivers]]", "poll_url = \"http://a/\"", "signals.receivers.0.poll_url"),
+        ("[[signals.receivers]]", "subject_formats = []", "signals.receivers.0.subject_formats"),
+        ("[[signals.receivers]]", "subject_formats = [\"did\"]", "signals.receivers.0.subject_formats"),
+        ("[[signals.receivers]]", "credential_change = \"yes\"", "signals.receivers.0.credential_change"),
+        ("[[signals.receivers]]", "tolerance = \"11m\"", "signals.receivers.0.tolerance"),
+        ("[[signals.receivers]]", "max_age = \"1s\"", "signals.receivers.0.max_age"),
+        ("[[signals.receivers]]", "colour = \"red\"", "signals.receivers.0.colour"),
+        (
+            "[[signals.receivers]]",
+            &format!(
+                "name = \"a\"\nissuer = \"https://a\"\naudience = \"a\"\njwks_file = \"a\"\ntoken_sha256 = \"{hash}\"\napps = [\"none\"]"
+            ),
+            "signals.receivers",
+        ),
+        ("[signals]", "receivers = 1", "signals.receivers"),
+        ("[signals.transmitter]", "key_file = \"k\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "issuer = \"https://a\"", "signals.transmitter.key_file"),
+        ("[signals.transmitter]", "issuer = \"https://a/\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "issuer = \"http://a.example\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "outbox = 0", "signals.transmitter.outbox"),
+        ("[signals.transmitter]", "presented_interval = \"1s\"", "signals.transmitter.presented_interval"),
+        ("[[signals.transmitter.receivers]]", "name = \"a\"", "signals.transmitter.receivers.0.token_sha256"),
+        ("[[signals.transmitter.receivers]]", "scopes = []", "signals.transmitter.receivers.0.scopes"),
+        ("[[signals.transmitter.receivers]]", "scopes = [\"all\"]", "signals.transmitter.receivers.0.scopes"),
+        (
+            "[[signals.transmitter.receivers]]",
+            "push_endpoints = [\"http://siem.example/\"]",
+            "signals.transmitter.receivers.0.push_endpoints",
+        ),
+        (
+            "[[signals.transmitter.receivers]]",
+            "default_subjects = \"some\"",
+            "signals.transmitter.receivers.0.default_subjects",
+        ),
         ("[[apps]]", "name = \"x\"", "apps.2.origin"),
         (
             "[[apps]]",
