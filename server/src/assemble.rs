@@ -20,6 +20,7 @@ use crate::{
     secrets::Secrets,
     sessions::Turns,
     signing::{AuditKeys, SigningKeys},
+    sinks::{Prepared, Sinks, Workshop},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -39,9 +40,10 @@ impl Files {
         secrets: impl FnOnce(&Config) -> Result<Secrets, String>,
     ) -> Result<Self, Vec<String>> {
         let tls = config.public.tls.as_ref().map(server_config).transpose();
+        let sinks = Prepared::problems(&config.audit, &Clock::system());
         match (secrets(config), tls) {
-            (Ok(secrets), Ok(tls)) => Ok(Self { secrets, tls }),
-            (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+            (Ok(secrets), Ok(tls)) if sinks.is_empty() => Ok(Self { secrets, tls }),
+            (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().chain(sinks).collect()),
         }
     }
 }
@@ -54,6 +56,7 @@ struct Lasting {
     load: Arc<Load>,
     metrics: Arc<Metrics>,
     log: Log,
+    sinks: Arc<Sinks>,
     spans: Arc<Spans>,
     gateway_refusals: Arc<RefusalLines>,
     boot: Boot,
@@ -78,6 +81,7 @@ pub(crate) fn first(
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
         gateway_refusals: Arc::default(),
+        sinks: Arc::default(),
         metrics,
         log,
         clock,
@@ -94,6 +98,7 @@ pub(crate) fn next(former: &Holdfast, config: Config, secrets: Secrets) -> Resul
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
         log: former.log.with_requests(config.log_requests),
+        sinks: Arc::clone(&former.sinks),
         spans: Arc::clone(&former.spans),
         gateway_refusals: Arc::clone(&former.gateway_refusals),
         boot: former.oauth.boot,
@@ -108,13 +113,25 @@ fn assemble(
     lasting: Lasting,
     former: Option<&Holdfast>,
 ) -> Result<Holdfast, StartError> {
-    let Lasting { store, turns, clock, load, metrics, log, spans, gateway_refusals, boot, is_first_run } =
-        lasting;
+    let Lasting {
+        store,
+        turns,
+        clock,
+        load,
+        metrics,
+        log,
+        sinks,
+        spans,
+        gateway_refusals,
+        boot,
+        is_first_run,
+    } = lasting;
     let now = clock.now();
     let log = Arc::new(log);
     let audit_keys = AuditKeys::new(&secrets.root_key, &secrets.previous_root_keys)
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
     let target = audit_target(&config.audit, &audit_keys)?;
+    let prepared = Prepared::read(&config.audit, &clock).map_err(StartError::Configuration)?;
     let (signing, assertions) = signing(&secrets, former, now)?;
     let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
@@ -143,7 +160,16 @@ fn assemble(
         None => Audit::none().followed_by(target, &clock, &log),
     };
     let audit = audit.map_err(|error| StartError::Failure(format!("audit.file: {error}")))?;
+    let workshop = Workshop {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        log: Arc::clone(&log),
+        metrics: Arc::clone(&metrics),
+        witness: audit.witness(),
+    };
+    sinks.follow(prepared, audit.listen().as_ref(), &workshop);
     Ok(Holdfast {
+        sinks,
         audit_jwks: audit_keys.jwks.into(),
         apps,
         operators: config.operators,

@@ -22,6 +22,7 @@ use crate::{
     oauth::OAuth,
     sessions::Turns,
     signing::SigningKeys,
+    sinks::Sinks,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Holdfast {
     pub(crate) sampling: Sampling,
     pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
+    /// Whoever else is told what the audit trail tells.
+    pub(crate) sinks: Arc<Sinks>,
     /// The public keys of the audit trail, as a document.
     pub(crate) audit_jwks: Box<str>,
     pub(crate) log: Arc<Log>,

@@ -34,6 +34,7 @@ mod secrets;
 mod serve;
 mod sessions;
 mod signing;
+mod sinks;
 mod sweeper;
 mod telemetry;
 mod token;

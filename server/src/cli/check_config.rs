@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::{Config, assemble::Files, config::StoreConfig, listen::server_config, secrets::Secrets};
+use crate::{
+    Clock, Config, assemble::Files, config::StoreConfig, listen::server_config, secrets::Secrets,
+    sinks::Prepared,
+};
 
 /// Reads the configuration and the files it names, and starts nothing.
 pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> Exit {
@@ -31,9 +34,10 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
 /// Reads all but the root key, which the first start makes.
 fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let tls = config.public.tls.as_ref().map(server_config).transpose();
+    let sinks = Prepared::problems(&config.audit, &Clock::system());
     match (Secrets::read_before_first_start(config), tls) {
-        (Ok(warnings), Ok(_tls)) => Ok(warnings),
-        (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().collect()),
+        (Ok(warnings), Ok(_tls)) if sinks.is_empty() => Ok(warnings),
+        (secrets, tls) => Err([secrets.err(), tls.err()].into_iter().flatten().chain(sinks).collect()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The trail as a whole: written, broken, and verified.
 
+mod ocsf;
 mod trail;
 mod verify;
 
