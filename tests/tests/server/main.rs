@@ -26,4 +26,5 @@ mod oauth_token;
 mod operations;
 mod races;
 mod routes;
+mod trail;
 mod vectors;

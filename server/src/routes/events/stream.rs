@@ -34,7 +34,8 @@ pub(crate) async fn stream(
     let Query(input) = query.map_err(|_| Problem::bad_request(detail))?;
     let filter = Filter::new(&permit, input.user, input.session, input.event)?;
     let listening = listen(&house)?;
-    let after = match headers.get("last-event-id") {
+    // An empty one is none (HTML §9.2.3).
+    let after = match headers.get("last-event-id").filter(|id| !id.is_empty()) {
         None => input.after.unwrap_or_else(|| listening.files.head()),
         Some(id) => {
             let number = id.to_str().ok().and_then(|id| id.trim_ascii().parse().ok());
