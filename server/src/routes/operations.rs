@@ -27,6 +27,7 @@ pub(crate) async fn metrics(State(house): State<Arc<Holdfast>>) -> Response {
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     let load = &house.load;
     house.metrics.busy([load.public.in_flight(), load.internal.in_flight()], load.pulse.delay());
+    house.sinks.measure();
     let text = house.metrics.render(house.store.count(), house.audit.lost());
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -52,7 +52,9 @@ impl Encoder {
             SinkFormat::Cef | SinkFormat::Ecs | SinkFormat::Json | SinkFormat::Ocsf if self.is_syslog => {
                 with_message(&event, &self.sender, &text)
             }
-            _ => text,
+            SinkFormat::Cef | SinkFormat::Ecs | SinkFormat::Json | SinkFormat::Ocsf | SinkFormat::Rfc5424 => {
+                text
+            }
         };
         Told { seq, text, event: Some(event) }
     }

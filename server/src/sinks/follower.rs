@@ -1,12 +1,15 @@
 //! The task of a sink: reads, tells, notes how far it is, and waits when it must.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use holdfast_audit::{Gap, Reader};
 use holdfast_store::{Backend, Keeping, NoteKind};
 use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 
-use super::{Destination, Encoder, Failure, Prepared, Stop, Told, Workshop};
+use super::{Destination, Encoder, Failure, Place, Prepared, Stop, Told, Workshop};
 use crate::{
     config::{SinkConfig, SinkStart},
     telemetry::{Event, EventName, Listening, SinkMetrics},
@@ -21,6 +24,7 @@ pub(super) struct Follower {
     workshop: Workshop,
     metrics: SinkMetrics,
     stopping: watch::Receiver<Stop>,
+    place: Arc<Place>,
     /// The last line that has arrived for certain, and that the store has noted.
     confirmed: u64,
     /// How many lines are told at once: fewer for a while if that was too much.
@@ -35,6 +39,7 @@ impl Follower {
         listening: Listening,
         workshop: Workshop,
         stopping: watch::Receiver<Stop>,
+        place: Arc<Place>,
     ) -> Self {
         Self {
             encoder: Encoder::new(&config),
@@ -45,6 +50,7 @@ impl Follower {
             listening,
             workshop,
             stopping,
+            place,
             confirmed: 0,
             pause: FIRST_PAUSE,
             is_failing: false,
@@ -103,8 +109,8 @@ impl Follower {
         if let Some(gap) = reader.skip_gap() {
             self.tell_of_loss(gap).await;
         }
-        let (mut reader, read) = self.read(reader).await?;
         self.show(&reader);
+        let (mut reader, read) = self.read(reader).await?;
         let batch = match read {
             Ok(batch) => batch,
             Err(error) => {
@@ -131,6 +137,7 @@ impl Follower {
             Ok(refused) => {
                 self.succeed(&batch, refused);
                 self.settle(last).await;
+                self.show(&reader);
                 Some(reader)
             }
             Err(failure) => {
@@ -228,9 +235,9 @@ impl Follower {
     }
 
     fn show(&self, reader: &Reader) {
-        let (lines, bytes) = reader.behind();
-        self.metrics.lag_lines.set(i64::try_from(lines).unwrap_or(i64::MAX));
-        self.metrics.lag_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let bytes = self.listening.files.bytes().saturating_sub(reader.behind().1);
+        self.place.seq.store(reader.seq(), Ordering::Relaxed);
+        self.place.bytes.store(bytes, Ordering::Relaxed);
     }
 
     fn is_stopping(&self) -> bool {

@@ -12,8 +12,16 @@ mod scribe;
 mod syslog;
 mod webhook;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use holdfast_audit::Files;
 use holdfast_store::Store;
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -29,7 +37,7 @@ use self::{
 use crate::{
     Clock,
     config::{AuditConfig, SinkConfig, SinkKind},
-    telemetry::{Listening, Log, Metrics, Witness},
+    telemetry::{Listening, Log, Metrics, SinkMetrics, Witness},
 };
 
 /// Every sink that is being told.
@@ -39,6 +47,17 @@ pub(crate) struct Sinks(Mutex<HashMap<String, Running>>);
 struct Running {
     stop: watch::Sender<Stop>,
     task: JoinHandle<()>,
+    place: Arc<Place>,
+    files: Arc<Files>,
+    metrics: SinkMetrics,
+}
+
+/// How far a sink has been told, for whoever measures it.
+#[derive(Debug, Default)]
+struct Place {
+    seq: AtomicU64,
+    /// In bytes of all files that there were.
+    bytes: AtomicU64,
 }
 
 /// Whether a sink shall go on.
@@ -112,14 +131,18 @@ impl Sinks {
             let (stop, stopping) = watch::channel(Stop::No);
             // From this moment on: its files are not to go before it has begun.
             listening.files.hold(&name, listening.files.oldest().saturating_sub(1));
-            let follower = Follower::new(sink, listening, workshop.clone(), stopping);
+            let (files, place) = (Arc::clone(&listening.files), Arc::new(Place::default()));
+            place.seq.store(files.head(), Ordering::Relaxed);
+            place.bytes.store(files.bytes(), Ordering::Relaxed);
+            let metrics = workshop.metrics.sink(&name);
+            let follower = Follower::new(sink, listening, workshop.clone(), stopping, Arc::clone(&place));
             let task = tokio::spawn(async move {
                 if let Some(before) = before {
                     let _ = before.await;
                 }
                 follower.follow().await;
             });
-            running.insert(name, Running { stop, task });
+            running.insert(name, Running { stop, task, place, files, metrics });
         }
         for (name, gone) in former {
             gone.stop.send_replace(Stop::AtOnce);
@@ -127,6 +150,17 @@ impl Sinks {
             if let Some(listening) = listening {
                 listening.files.release(&name);
             }
+        }
+    }
+
+    /// Puts into the metrics how far behind each sink is at this moment.
+    pub(crate) fn measure(&self) {
+        for Running { place, files, metrics, .. } in self.0.lock().values() {
+            let behind = |now: u64, place: &AtomicU64| {
+                i64::try_from(now.saturating_sub(place.load(Ordering::Relaxed))).unwrap_or(i64::MAX)
+            };
+            metrics.lag_lines.set(behind(files.head(), &place.seq));
+            metrics.lag_bytes.set(behind(files.bytes(), &place.bytes));
         }
     }
 

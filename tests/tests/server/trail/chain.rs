@@ -122,7 +122,7 @@ async fn files_that_change_by_size_are_one_chain() -> Result<()> {
     let settings =
         Settings::default().set("audit.rotate_size", "64KiB").set("session.max_per_user", "100000");
     let mut server = Server::with(settings).await?;
-    for number in 0..200 {
+    for number in 0..400 {
         server.login(&format!("user-{number}")).await?;
     }
     server.stop().await;
@@ -140,6 +140,6 @@ async fn files_that_change_by_size_are_one_chain() -> Result<()> {
         text.push_str(&std::fs::read_to_string(file)?);
     }
     assert_eq!(verifier.finish().faults, []);
-    assert_eq!(text.matches("\"event\":\"session.created\"").count(), 200);
+    assert_eq!(text.matches("\"event\":\"session.created\"").count(), 400);
     Ok(())
 }

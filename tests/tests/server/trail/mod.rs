@@ -1,6 +1,7 @@
 //! The audit trail from outside: read by apps and operators, told to others, and kept as one chain.
 
 mod chain;
+mod configuration;
 mod events;
 mod outage;
 mod receiver;

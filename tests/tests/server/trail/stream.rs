@@ -135,21 +135,4 @@ async fn there_are_so_many_places() -> Result<()> {
     Ok(())
 }
 
-/// A listener that takes nothing holds nobody up, and can resume.
-#[tokio::test]
-async fn a_slow_listener_is_let_go_with_a_note() -> Result<()> {
-    let server = Server::with(Settings::default().set("session.max_per_user", "100000")).await?;
-    let mut listener = Listener::open(&server, TOKEN, "", None).await?;
-    let agent = "x".repeat(60_000);
-    for number in 0..600 {
-        let body = serde_json::json!({ "user": format!("user-{number}"), "client": { "user_agent": agent } });
-        server.app(Method::POST, "/v1/sessions").json(&body).send().await?.expect(201)?;
-    }
-    listener.until("event: audit.behind\n").await?.context("it was let go without a note")?;
-    assert!(listener.until("never").await?.is_none());
-    let mut resumed = Listener::open(&server, TOKEN, "?user=user-599", Some(&listener.last_id())).await?;
-    resumed.until("\"user\":\"user-599\"").await?.context("ended")?;
-    Ok(())
-}
-
 const PATIENCE: Duration = Duration::from_secs(20);

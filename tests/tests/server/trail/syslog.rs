@@ -192,7 +192,10 @@ async fn tell_rsyslog(is_tls: bool) -> Result<()> {
     ensure!(line.ends_with("A session began"), "{line}");
 
     // Hostile names stay where they belong.
-    server.login("\"] [forged@1 a=\"b\"]\n<13>1 - - - - - - forged").await?;
+    let agent = "\"] [forged@1 a=\"b\"]\n<13>1 - - - - - - forged";
+    server
+        .login_with(serde_json::json!({ "user": agent.replace('\n', ""), "client": { "user_agent": agent } }))
+        .await?;
     server.login("é😀").await?;
     let lines = rsyslog.wait_for("user=\"é😀\"").await?;
     ensure!(

@@ -64,16 +64,21 @@ async fn each_sink_has_its_format() -> Result<()> {
     let collector = [("name", "otel"), ("kind", "otlp"), ("url", &receiver.url), ("format", "ocsf")];
     let settings = sink(settings, names.len(), &collector);
     let mut server = Server::with(settings).await?;
-    server.login("al|ice=\\\n").await?;
+    let client = json!({ "user_agent": "line\nfeed" });
+    server.login_with(json!({ "user": "al|ice=\\", "client": client })).await?;
     server.stop().await;
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name));
     assert!(
         read("cef")?.contains("|session.created|A session began|1|")
-            && read("cef")?.contains("suser=al|ice\\=\\\\\\n ")
+            && read("cef")?.contains("suser=al|ice\\=\\\\ requestClientApplication=line\\nfeed ")
     );
     assert!(read("ecs")?.contains("\"action\":\"session.created\""));
     assert!(read("ocsf")?.contains("\"class_uid\":3002"));
-    assert!(read("rfc5424")?.contains("[event@32473 ") && read("rfc5424")?.contains("user=\"al|ice=\\\\␊\""));
+    assert!(
+        read("rfc5424")?.contains("[event@32473 ")
+            && read("rfc5424")?.contains("user=\"al|ice=\\\\\" ")
+            && read("rfc5424")?.contains("user_agent=\"line␊feed\"")
+    );
     let counts: BTreeSet<_> =
         names.iter().map(|name| read(name).unwrap_or_default().lines().count()).collect();
     assert_eq!(counts.len(), 1, "every sink was told every line");
