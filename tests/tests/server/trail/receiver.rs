@@ -75,7 +75,7 @@ impl Receiver {
 
     /// Waits until some line it took fits.
     pub(super) async fn wait_for(&self, fits: impl Fn(&Value) -> bool) -> Result<Vec<Value>> {
-        for _ in 0..1500 {
+        for _ in 0..6000 {
             let lines = self.lines();
             if lines.iter().any(&fits) {
                 return Ok(lines);
