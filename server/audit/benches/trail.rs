@@ -1,8 +1,6 @@
 //! What an audit event costs: chained and written by the thread of the trail, read back, verified, and put into the
 //! formats of sinks. `cargo bench -p holdfast-audit`; 20,000 written a second is the demand.
 
-#![expect(missing_docs, reason = "criterion makes functions of its own")]
-
 use std::{
     hint::black_box,
     io,

@@ -147,15 +147,15 @@ async fn a_killed_server_leaves_one_chain() -> Result<()> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with("audit.jsonl"))
         .collect();
+    // `audit.jsonl` sorts first and is the last.
+    files.sort();
+    files.rotate_left(1);
     let mut arguments = vec!["audit", "verify", "--root-key-file", "root.key"];
     arguments.extend(files.iter().map(String::as_str));
     let verified = stage.run(&arguments, &[])?;
     let says = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success() && says.contains("in order: "), "{says}");
 
-    // `audit.jsonl` sorts first and is the last.
-    files.sort();
-    files.rotate_left(1);
     let text: String =
         files.iter().filter_map(|file| std::fs::read_to_string(stage.path().join(file)).ok()).collect();
     for (cycle, ids) in told.iter().enumerate() {

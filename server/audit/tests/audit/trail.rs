@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use holdfast_audit::{ChainedLine, Reader, Rotation, Target};
+use holdfast_audit::{ChainedLine, Reader, Rotation, Target, Trail};
 
 use super::stage::*;
 
