@@ -62,7 +62,7 @@ impl Follower {
         let Some(begin) = self.begin().await else { return };
         self.confirmed = begin;
         self.listening.files.hold(&self.config.name, begin);
-        let mut reader = Some(Reader::after(self.listening.files.clone(), begin));
+        let mut reader = Some(Reader::after(Arc::clone(&self.listening.files), begin));
         while let Some(at) = reader.take() {
             reader = self.turn(at).await;
         }
