@@ -23,8 +23,9 @@ use crate::{
     risk::Risk,
     secrets::Secrets,
     sessions::Turns,
-    signing::{AuditKeys, SigningKeys},
     signals::{Lasting as LastingSignals, Receivers, Seen, Signals, Streams, Transmitter, told::Told},
+    signing::{AuditKeys, SigningKeys},
+    sinks::{Prepared, Sinks, Workshop},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -53,14 +54,15 @@ impl Files {
             Some(former) => former.followed_by(&config.risk),
             None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
         };
+        let sinks = Prepared::problems(&config.audit, &Clock::system());
         match (secrets(config), tls, geo, config.policy.read()) {
-            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) => {
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) if sinks.is_empty() => {
                 Ok(Self { secrets, tls, policies, geo, geo_changes })
             }
             (secrets, tls, geo, policies) => {
                 let problems = [secrets.err(), tls.err()].into_iter().flatten();
                 let problems = problems.chain(geo.err().into_iter().flatten());
-                Err(problems.chain(policies.err().into_iter().flatten()).collect())
+                Err(problems.chain(policies.err().into_iter().flatten()).chain(sinks).collect())
             }
         }
     }
@@ -80,6 +82,7 @@ struct Lasting {
     load: Arc<Load>,
     metrics: Arc<Metrics>,
     log: Log,
+    sinks: Arc<Sinks>,
     spans: Arc<Spans>,
     gateway_refusals: Arc<RefusalLines>,
     boot: Boot,
@@ -137,6 +140,7 @@ pub(crate) fn first(
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
         gateway_refusals: Arc::default(),
+        sinks: Arc::default(),
         metrics,
         log,
         clock,
@@ -164,6 +168,7 @@ pub(crate) fn next(
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
         log: former.log.with_requests(config.log_requests),
+        sinks: Arc::clone(&former.sinks),
         spans: Arc::clone(&former.spans),
         gateway_refusals: Arc::clone(&former.gateway_refusals),
         boot: former.oauth.boot,
@@ -182,16 +187,17 @@ fn assemble(
     let Lasting {
         risk,
         geo,
-        store,
-        turns,
         devices,
         told,
         seen,
         signals,
+        store,
+        turns,
         clock,
         load,
         metrics,
         log,
+        sinks,
         spans,
         gateway_refusals,
         boot,
@@ -202,6 +208,7 @@ fn assemble(
     let audit_keys = AuditKeys::new(&secrets.root_key, &secrets.previous_root_keys)
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
     let target = audit_target(&config.audit, &audit_keys)?;
+    let prepared = Prepared::read(&config.audit, &clock).map_err(StartError::Configuration)?;
     let (signing, assertions) = signing(&secrets, former, now)?;
     let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
@@ -257,7 +264,16 @@ fn assemble(
         None => Audit::none().followed_by(target, &clock, &log),
     };
     let audit = audit.map_err(|error| StartError::Failure(format!("audit.file: {error}")))?;
+    let workshop = Workshop {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        log: Arc::clone(&log),
+        metrics: Arc::clone(&metrics),
+        witness: audit.witness(),
+    };
+    sinks.follow(prepared, audit.listen().as_ref(), &workshop);
     Ok(Holdfast {
+        sinks,
         audit_jwks: audit_keys.jwks.into(),
         apps,
         operators: config.operators,

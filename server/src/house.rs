@@ -27,6 +27,7 @@ use crate::{
     sessions::Turns,
     signals::{Seen, Signals, told::Told},
     signing::SigningKeys,
+    sinks::Sinks,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
 };
@@ -53,6 +54,8 @@ pub(crate) struct Holdfast {
     pub(crate) sampling: Sampling,
     pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
+    /// Whoever else is told what the audit trail tells.
+    pub(crate) sinks: Arc<Sinks>,
     /// The public keys of the audit trail, as a document.
     pub(crate) audit_jwks: Box<str>,
     pub(crate) log: Arc<Log>,

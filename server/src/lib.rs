@@ -39,6 +39,7 @@ mod serve;
 mod sessions;
 mod signals;
 mod signing;
+mod sinks;
 mod sweeper;
 mod telemetry;
 mod token;

@@ -162,12 +162,14 @@ impl Running {
         let house = &self.live.now().house;
         house.signals.drain().await;
         self.helpers.iter().for_each(JoinHandle::abort);
+        // The sinks are told of the last lines, and the store notes how far they were told, before it is closed.
+        house.audit.close();
+        house.sinks.close().await;
         if let Err(unavailable) = house.store.close().await {
             house.log.error(house.clock.now(), &unavailable.to_string());
         }
         house.spans.close().await;
         house.log.info(house.clock.now(), "stopped");
-        house.audit.close();
         house.log.close();
     }
 }

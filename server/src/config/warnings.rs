@@ -2,7 +2,7 @@
 
 use holdfast_core::policy::{MethodName, PathPattern, Route};
 
-use super::{Config, RouteConfig};
+use super::{Config, RouteConfig, StoreConfig};
 use crate::token::TokenHash;
 
 impl Config {
@@ -21,6 +21,13 @@ impl Config {
             ));
         }
         warnings.extend(unreachable_routes(&self.routes));
+        if self.store == StoreConfig::Memory && !self.audit.sinks.is_empty() {
+            warnings.push(
+                "audit.sinks: with store.kind = \"memory\" nobody remembers how far they were told; after a restart they begin \
+                 as start says"
+                    .to_owned(),
+            );
+        }
         warnings
     }
 }

@@ -134,7 +134,6 @@ impl Devices {
     /// or by the thumbprint of the session's key; what is told under either name counts, and the strictest wins.
     ///
     /// Answers from memory, without waiting.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checks are about to ask it"))]
     pub(crate) fn posture(
         &self,
         app: &str,

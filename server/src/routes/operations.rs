@@ -29,6 +29,7 @@ pub(crate) async fn metrics(State(house): State<Arc<Holdfast>>) -> Response {
     let in_flight = [load.public.in_flight(), load.internal.in_flight()];
     house.metrics.busy(in_flight, load.pulse.delay(), house.store.backlog());
     house.metrics.signals_waiting(house.signals.waiting());
+    house.sinks.measure();
     let text = house.metrics.render(house.store.count(), house.audit.lost());
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

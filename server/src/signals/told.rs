@@ -142,7 +142,6 @@ impl Told {
     /// rest what was told of the session, if anything was.
     ///
     /// Answers from memory, without waiting. `None` is the usual answer: nothing was told.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checks are about to ask it"))]
     pub(crate) fn about(&self, app: &str, user: &str, session: SessionId) -> Option<Hearing> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
@@ -246,7 +245,6 @@ impl Told {
 
 impl Hearing {
     /// When a demand was told that a login at `authenticated_at` does not meet. A login after the demand meets it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checks are about to ask it"))]
     pub(crate) fn step_up(&self, authenticated_at: UnixTime) -> Option<UnixTime> {
         self.step_up_before.filter(|told_at| authenticated_at < *told_at)
     }

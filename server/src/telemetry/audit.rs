@@ -38,6 +38,19 @@ pub(crate) struct Listening {
     pub(crate) ending: watch::Receiver<bool>,
 }
 
+/// Tells the trail of what happened outside any request.
+#[derive(Clone)]
+pub(crate) struct Witness(Option<Arc<Trail>>);
+
+impl Witness {
+    /// Writes an event.
+    pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
+        if let Some(trail) = &self.0 {
+            trail.line(|out| event.write(now, out));
+        }
+    }
+}
+
 impl Audit {
     /// Keeps no trail.
     pub(crate) fn none() -> Self {
@@ -83,6 +96,11 @@ impl Audit {
     pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
         let Some(trail) = &self.trail else { return };
         trail.line(|out| event.write(now, out));
+    }
+
+    /// Somebody who tells it of what happens outside any request.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(self.trail.clone())
     }
 
     /// What is needed to follow the trail; none if there is none.

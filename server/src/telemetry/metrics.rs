@@ -51,6 +51,40 @@ pub(crate) struct Metrics {
     durations: Histogram,
     sessions: Gauge,
     audit_lost: Gauge,
+    sinks: Sinks,
+}
+
+/// Families of the sinks of the audit trail. Their names are the operator's.
+#[derive(Default)]
+struct Sinks {
+    delivered: Family<SinkLabels, Counter>,
+    failures: Family<SinkLabels, Counter>,
+    lost: Family<SinkLabels, Counter>,
+    failing: Family<SinkLabels, Gauge>,
+    lag_lines: Family<SinkLabels, Gauge>,
+    lag_bytes: Family<SinkLabels, Gauge>,
+}
+
+/// How one sink is doing.
+#[derive(Clone)]
+pub(crate) struct SinkMetrics {
+    /// Events it was told.
+    pub(crate) delivered: Counter,
+    /// Batches it did not take.
+    pub(crate) failures: Counter,
+    /// Events it will never be told.
+    pub(crate) lost: Counter,
+    /// 1 while it takes none.
+    pub(crate) failing: Gauge,
+    /// Lines it has not been told yet.
+    pub(crate) lag_lines: Gauge,
+    /// Their bytes.
+    pub(crate) lag_bytes: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabels {
+    sink: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -159,6 +193,7 @@ impl Metrics {
         );
         let suspicions = Family::<SuspicionLabels, Counter>::default();
         registry.register("risk_signals", "Signals that stood behind an objection", suspicions.clone());
+        let sinks = Sinks::register(&mut registry);
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("limited", "Requests and connections that met a limit", limited.clone());
         let geo_loads = Family::<DatabaseLoadLabels, Counter>::default();
@@ -283,6 +318,33 @@ impl Metrics {
             durations,
             sessions,
             audit_lost,
+            sinks,
+        }
+    }
+
+    /// How this sink of the audit trail is doing.
+    pub(crate) fn sink(&self, name: &str) -> SinkMetrics {
+        let labels = SinkLabels { sink: name.to_owned() };
+        let Sinks { delivered, failures, lost, failing, lag_lines, lag_bytes } = &self.sinks;
+        SinkMetrics {
+            delivered: delivered.get_or_create_owned(&labels),
+            failures: failures.get_or_create_owned(&labels),
+            lost: lost.get_or_create_owned(&labels),
+            failing: failing.get_or_create_owned(&labels),
+            lag_lines: lag_lines.get_or_create_owned(&labels),
+            lag_bytes: lag_bytes.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Forgets a sink that is configured no more.
+    pub(crate) fn forget_sink(&self, name: &str) {
+        let labels = SinkLabels { sink: name.to_owned() };
+        let Sinks { delivered, failures, lost, failing, lag_lines, lag_bytes } = &self.sinks;
+        for counters in [delivered, failures, lost] {
+            counters.remove(&labels);
+        }
+        for gauges in [failing, lag_lines, lag_bytes] {
+            gauges.remove(&labels);
         }
     }
 
@@ -443,6 +505,20 @@ impl Metrics {
         // Writing to a text cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl Sinks {
+    fn register(registry: &mut Registry) -> Self {
+        let sinks = Self::default();
+        let Self { delivered, failures, lost, failing, lag_lines, lag_bytes } = &sinks;
+        registry.register("audit_sink_events", "Audit events that a sink took", delivered.clone());
+        registry.register("audit_sink_failures", "Batches that a sink did not take", failures.clone());
+        registry.register("audit_sink_lost", "Audit events that a sink will never get", lost.clone());
+        registry.register("audit_sink_failing", "1 while a sink takes nothing", failing.clone());
+        registry.register("audit_sink_lag_lines", "Audit events that wait for a sink", lag_lines.clone());
+        registry.register("audit_sink_lag_bytes", "Bytes that wait for a sink", lag_bytes.clone());
+        sinks
     }
 }
 

@@ -31,4 +31,5 @@ mod races;
 mod risk;
 mod routes;
 mod signals;
+mod trail;
 mod vectors;
