@@ -12,9 +12,10 @@ use holdfast_core::{
     oauth::AccessToken,
     policy::{Access, Ambiguous, Demands, Route},
     risk::ClientFields,
-    session::EndReason,
+    session::{EndReason, Session},
 };
 use holdfast_policy::Effect;
+use holdfast_ssf::RiskLevel;
 use holdfast_store::{Backend, Found};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -201,6 +202,9 @@ pub(crate) async fn check(
     // Whatever was wrong with the credential, nobody needs one here; and it gives nobody an identity.
     let is_anonymous = verdict.decision != Decision::Allow && question.lets_anybody_through();
     let verdict = if is_anonymous { Verdict { decision: Decision::Allow, ..verdict } } else { verdict };
+    if let (Some(weighed), Some(found)) = (&weighed, &found) {
+        tell_others(house, weighed, &found.session, context);
+    }
     house.metrics.check(verdict.decision, verdict.reason);
     let rule = refused.map(|refused| refused.rejection.rule);
     if let Some(rule) = rule {
@@ -374,6 +378,21 @@ async fn rule_on(
         }
     };
     Ok((verdict, ruling.says().map(Box::from)))
+}
+
+/// Tells whoever wants shared signals, once, that a session is in danger (CAEP risk-level-change).
+fn tell_others(house: &Holdfast, weighed: &Weighed, session: &Session, context: &Context) {
+    let asks = weighed.answer.outcome.ruling.effect.is_some_and(|effect| effect > Effect::Flag);
+    if !weighed.answer.is_news || !asks {
+        return;
+    }
+    let level = match weighed.answer.outcome.assessment.highest().get() {
+        70.. => RiskLevel::High,
+        40.. => RiskLevel::Medium,
+        _ => return,
+    };
+    let why = weighed.answer.outcome.ruling.says().unwrap_or("policies object to a request");
+    house.signals.tell_risk(house, session, (level, Some(RiskLevel::Low)), why, context.now);
 }
 
 /// Tells, once, that policies have something against a request.

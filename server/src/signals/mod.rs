@@ -117,7 +117,6 @@ impl Signals {
 
     /// Tells others that a session is in more or less danger than before (CAEP risk-level-change), which the risk rules
     /// decide. `why` is a short text of ours, for administrators. Never waits.
-    #[expect(dead_code, reason = "the risk rules are about to call it")]
     pub(crate) fn tell_risk(
         &self,
         house: &Holdfast,

@@ -73,18 +73,6 @@ pub(crate) enum RiskLevel {
     High,
 }
 
-impl RiskLevel {
-    /// The word in trail and policies: that of CAEP in lower case.
-    #[expect(dead_code, reason = "checks are about to ask it")]
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
 /// What was last told of one user or session. Times are when this server took it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -204,7 +204,7 @@ impl Trail {
             let places = proof.location.place().zip(from.location.place());
             let shares_operator = places.is_some_and(|(there, here)| there.shares_operator(here));
             (proof.network.shares_site(&from.network) || (is_other_version && shares_operator))
-                && proof.agent == visit.client.agent
+                && (proof.agent == visit.client.agent || !visit.client.is_told)
                 && visit.now.since(proof.at) <= PROOF_COUNTS
         })
     }
@@ -213,7 +213,9 @@ impl Trail {
         if let Some(from) = visit.from {
             self.believed = Some(from);
         }
-        self.client = Some((visit.client, visit.now));
+        if visit.client.is_told {
+            self.client = Some((visit.client, visit.now));
+        }
     }
 
     /// Where the request comes from, compared with where the owner is.
@@ -250,6 +252,10 @@ impl Trail {
 
     fn weigh_client(&self, visit: &Visit, session: &Session, found: &mut Assessment) {
         if !session.is_browser {
+            return;
+        }
+        if !visit.client.is_told {
+            found.unknown.extend([SignalName::AgentAutomation, SignalName::AgentChanged]);
             return;
         }
         let Some((before, seen_at)) = &self.client else {

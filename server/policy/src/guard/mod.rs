@@ -106,7 +106,9 @@ impl Memory {
     }
 
     fn learn(&self, record: &Record, visit: &Visit, evidence: Evidence, profile: &mut Profile) {
-        profile.learn_browser(&visit.client.agent, None, visit.now);
+        if visit.client.is_told {
+            profile.learn_browser(&visit.client.agent, None, visit.now);
+        }
         let Some(from) = visit.from else { return };
         profile.learn(&from, evidence);
         if let Location::Known(place) = from.location {
