@@ -149,7 +149,8 @@ impl Scene {
             quick.unwrap_or_else(|| self.memory.weigh(&question, &self.policies, &mut self.profile, &locate));
         let (outcome, is_news) = (answer.outcome, answer.is_news);
         let json = outcome.json(&question);
-        let demand = (outcome.ruling.effect == Some(Effect::Reprove)).then(|| self.memory.demand(&question, &outcome));
+        let demand =
+            (outcome.ruling.effect == Some(Effect::Reprove)).then(|| self.memory.demand(&question, &outcome));
         Answer { outcome, was_quick, is_news, json, demand }
     }
 

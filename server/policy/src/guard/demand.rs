@@ -32,7 +32,8 @@ impl Memory {
         }
         let from = question.client_ip.map(Network::of);
         let agent = Agent::parse(question.fields.user_agent.unwrap_or_default());
-        let demand = self.with_entry(question.record, |entry| entry.demands.note((from, agent), question.now));
+        let demand =
+            self.with_entry(question.record, |entry| entry.demands.note((from, agent), question.now));
         demand.unwrap_or_default()
     }
 }
@@ -120,7 +121,11 @@ mod tests {
     fn demands_without_a_proof_stay_what_they_are() {
         let mut demands = Demands::default();
         for second in 0..100 {
-            assert_eq!(demands.note(from(1), at(second)), Demand::Proof, "a thief has nothing to answer with");
+            assert_eq!(
+                demands.note(from(1), at(second)),
+                Demand::Proof,
+                "a thief has nothing to answer with"
+            );
         }
     }
 
