@@ -27,6 +27,6 @@ mod oauth_metadata;
 mod oauth_token;
 mod operations;
 mod races;
-mod risk_story;
+mod risk;
 mod routes;
 mod vectors;
