@@ -87,8 +87,9 @@ impl Demands {
 /// A browser answers a demand at once, and repeats its request then. What comes later is another story.
 const SOON: Duration = Duration::from_secs(60);
 
-/// One proof may cross a change of networks on its way. Browsers follow twenty redirects, and sign six times in nine minutes.
-const MOST_IN_VAIN: u8 = 2;
+/// Browsers refresh once for a request. If it is sent back a second time, Chromium repeats it without a cookie, and its user
+/// would be told that nobody is logged in.
+const MOST_IN_VAIN: u8 = 1;
 
 /// Thieves may come from many places, and are asked as often as they like; the owner comes from few.
 const MOST_UNMET: usize = 4;
@@ -109,9 +110,9 @@ mod tests {
     fn demands_that_are_answered_in_vain_become_a_login() {
         let mut demands = Demands::default();
         assert_eq!(demands.note(from(1), at(0)), Demand::Proof);
+        assert_eq!(demands.note(from(1), at(1)), Demand::Proof, "several requests at once");
         demands.proved();
-        assert_eq!(demands.note(from(1), at(1)), Demand::Proof, "it may have crossed a change of networks");
-        demands.proved();
+        assert_eq!(demands.note(from(2), at(2)), Demand::Proof, "the network changed meanwhile");
         assert_eq!(demands.note(from(1), at(2)), Demand::Login);
         assert_eq!(demands.note(from(1), at(3)), Demand::Login, "until it rests");
         assert_eq!(demands.note(from(1), at(64)), Demand::Proof);
