@@ -9,6 +9,7 @@ use holdfast::config::{LimitsConfig, RiskConfig};
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
+use holdfast_policy::{Mode, Modes};
 use holdfast_tests::server::Settings;
 
 #[test]
@@ -94,6 +95,12 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("RISK__CITY", "city.mmdb"),
         ("RISK__ASN", "asn.mmdb"),
         ("RISK__ANONYMOUS", "/var/anonymous.mmdb"),
+        ("RISK__JA4_HEADER", "X-JA4"),
+        ("POLICY__FILE", "policy.cedar"),
+        ("POLICY__MODE", "additive"),
+        ("POLICY__OBSERVE", "one, two"),
+        ("POLICY__ADDITIVE", "three"),
+        ("POLICY__ENFORCE", "four"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -158,9 +165,14 @@ fn every_key_can_be_a_variable() -> Result<()> {
         city: Some("/base/city.mmdb".into()),
         asn: Some("/base/asn.mmdb".into()),
         anonymous: Some("/var/anonymous.mmdb".into()),
-        ja4_header: None,
+        ja4_header: Some("x-ja4".parse()?),
     };
     assert_eq!(config.risk, risk);
+    let single =
+        [("one", Mode::Observe), ("two", Mode::Observe), ("three", Mode::Additive), ("four", Mode::Enforce)];
+    let single = single.map(|(id, mode)| (id.to_owned(), mode)).into();
+    assert_eq!(config.policy.file.as_deref(), Some(Path::new("/base/policy.cedar")));
+    assert_eq!(config.policy.modes, Modes { most: Some(Mode::Additive), single });
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -170,6 +182,10 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
     let hash = "0".repeat(64);
     for (section, line, key) in [
         ("[session]", "idle = 30", "session.idle"),
+        ("[policy]", "mode = \"on\"", "policy.mode"),
+        ("[policy]", "observe = [\"a\"]\nenforce = [\"a\"]", "policy.enforce"),
+        ("[policy]", "modes = {}", "policy.modes"),
+        ("[risk]", "ja4_header = \"X JA4\"", "risk.ja4_header"),
         ("[session]", "idle = \"30\"", "session.idle"),
         ("[session]", "idle = \"30 m\"", "session.idle"),
         ("[session]", "idle = \"1.5h\"", "session.idle"),
