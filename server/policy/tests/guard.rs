@@ -301,6 +301,20 @@ fn a_step_up_clears_the_place() {
 }
 
 #[test]
+fn who_logs_in_with_a_program_may_go_on_with_it_after_a_step_up() {
+    let program = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36";
+    for (login, effect) in [(program, None), (FIREFOX, Some(Effect::StepUp))] {
+        let mut scene = Scene::login(HOME, login);
+        scene.check(HOME, login, at(10)).is(None);
+        let former = scene.record.clone();
+        scene.record.id = SessionId::from_bytes([8; 16]);
+        scene.record.created_at = at(20);
+        scene.memory.follow(&former, &scene.record, true, at(20));
+        scene.check(OFFICE, program, at(21)).is(effect);
+    }
+}
+
+#[test]
 fn a_regeneration_without_a_login_clears_nothing() {
     let mut scene = Scene::login(HOME, FIREFOX);
     scene.check(HOME, FIREFOX, at(100)).is(None);

@@ -84,8 +84,9 @@ impl Demands {
     }
 }
 
-/// A browser answers a demand at once, and repeats its request then. What comes later is another story.
-const SOON: Duration = Duration::from_secs(60);
+/// A browser answers a demand at once, and repeats its request then. Proofs that come later are those of every few minutes, of
+/// an owner who knows nothing of a thief.
+const SOON: Duration = Duration::from_secs(15);
 
 /// Browsers refresh once for a request. If it is sent back a second time, Chromium repeats it without a cookie, and its user
 /// would be told that nobody is logged in.
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(demands.note(from(2), at(2)), Demand::Proof, "the network changed meanwhile");
         assert_eq!(demands.note(from(1), at(2)), Demand::Login);
         assert_eq!(demands.note(from(1), at(3)), Demand::Login, "until it rests");
-        assert_eq!(demands.note(from(1), at(64)), Demand::Proof);
+        assert_eq!(demands.note(from(1), at(19)), Demand::Proof);
     }
 
     #[test]
@@ -135,7 +136,7 @@ mod tests {
         let mut demands = Demands::default();
         for minute in 0..100 {
             demands.proved();
-            assert_eq!(demands.note(from(1), at(minute * 61)), Demand::Proof);
+            assert_eq!(demands.note(from(1), at(minute * 16)), Demand::Proof);
         }
     }
 

@@ -43,7 +43,9 @@ async fn why_was_alice_stepped_up_at_10_03() -> Result<()> {
     let decided = json!({ "id": "unbound-elsewhere", "decision": "step_up", "mode": "enforce" });
     ensure!(risk["policies"].as_array().is_some_and(|hits| hits.contains(&decided)), "{event}");
     assert_eq!(risk["situation"]["network"]["asn"], 5378);
-    assert_eq!(risk["situation"]["network"]["usual"], false);
+    assert_eq!(risk["situation"]["network"]["country"], "GB");
+    // What says nothing is left out: the place is not usual.
+    assert_eq!(risk["situation"]["network"]["usual"], Value::Null);
     assert_eq!(risk["ages"], json!({ "session": 180, "auth": 180 }));
     assert_eq!(risk["request"]["method"], "GET");
     // And nobody could use it: what is secret is not in it.
