@@ -187,3 +187,15 @@ fn every_signal_can_be_named_and_every_shipped_policy_says_something() {
         assert_eq!(policies.decide(&alice(), &bound().with(*name, 10)).effect, Some(Effect::Deny));
     }
 }
+
+#[test]
+fn the_notes_tell_each_signal_and_each_policy_once() {
+    let notes = include_str!("../../../spec-notes/risk.md");
+    for name in SignalName::ALL {
+        assert_eq!(notes.matches(&format!("\n| `{name}` | ")).count(), 1, "{name}");
+    }
+    for rule in Policies::shipped(&Modes::default()).rules() {
+        let row = format!("\n| `{}` | `{}` | ", rule.id, rule.effect);
+        assert_eq!(notes.matches(&row).count(), 1, "{row}");
+    }
+}

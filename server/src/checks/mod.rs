@@ -14,7 +14,7 @@ use holdfast_core::{
     risk::ClientFields,
     session::{EndReason, Session},
 };
-use holdfast_policy::Effect;
+use holdfast_policy::{Demand, Effect};
 use holdfast_ssf::RiskLevel;
 use holdfast_store::{Backend, Found};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -368,7 +368,9 @@ async fn rule_on(
         Some(Effect::StepUp) => answer(Decision::StepUp, Reason::RiskStepUp),
         // Only a browser can be sent to prove its key; without a key, and where each request proves it, the user is asked.
         Some(Effect::Reprove) => match &record.binding {
-            Some(binding) if binding.method == Method::Dbsc => answer(Decision::Reprove, Reason::RiskReprove),
+            Some(binding) if binding.method == Method::Dbsc && weighed.demand == Demand::Proof => {
+                answer(Decision::Reprove, Reason::RiskReprove)
+            }
             Some(_) | None => answer(Decision::StepUp, Reason::RiskStepUp),
         },
         Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
@@ -420,6 +422,9 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
     };
     let ambiguous = question.route.err().map(|why| why.to_string());
+    // Once more after the policies, so that whoever looks for the reason finds it in this event.
+    let in_vain = verdict.reason == Reason::RiskStepUp
+        && weighed.is_some_and(|weighed| weighed.demand == Demand::Login);
     let event = Event {
         event: Some(name),
         app: Some(&question.app.name),
@@ -430,7 +435,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
         trace_id: context.trace_id(),
-        detail: ambiguous.as_deref(),
+        detail: ambiguous.as_deref().or(in_vain.then_some(PROVED_ELSEWHERE)),
         tags: question.tags(),
         risk: weighed.map(|weighed| weighed.json.as_str()),
         ..Event::default()
@@ -458,6 +463,10 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
     }
     house.record(context.now, &event);
 }
+
+/// What the trail says of a session whose device proves its key from where it is not.
+pub(crate) const PROVED_ELSEWHERE: &str = "the device has proved its key as often as it was asked to, and each time from another \
+    address or browser than its requests come from; a gateway may tell two addresses of one client, see holdfast doctor";
 
 const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
 const MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");

@@ -30,6 +30,8 @@ pub struct Trail {
     stale_at: Option<UnixTime>,
     /// What was suspected at the login. Only another login clears it.
     at_login: Arc<[Signal]>,
+    /// The client was a program before its user authenticated again, and may be one afterwards.
+    was_automated: bool,
 }
 
 /// A signature by the device's key, and where it came from.
@@ -106,7 +108,8 @@ impl Trail {
     /// where the owner is, and nothing of before is held against it.
     #[must_use]
     pub fn renewed(&self, now: UnixTime) -> Self {
-        Self { exports: self.exports.accepted(now), ..Self::default() }
+        let was_automated = self.client().map_or(self.was_automated, |client| client.agent.automation);
+        Self { exports: self.exports.accepted(now), was_automated, ..Self::default() }
     }
 
     /// Where the owner is believed to be.
@@ -260,7 +263,7 @@ impl Trail {
         }
         let Some((before, seen_at)) = &self.client else {
             if visit.client.agent.automation {
-                found.add(automation(90));
+                found.add(automation(if self.was_automated { 20 } else { 90 }));
             }
             return;
         };
