@@ -10,7 +10,8 @@ use holdfast_core::{
     jose::{Algorithm, PublicKey},
     policy::{Requirements, SessionPolicy, Unbound},
     session::{
-        Activity, Auth, EndReason, Ended, Login, NotBound, NotFollowed, Regeneration, Renewal, Session, Standing,
+        Activity, Auth, EndReason, Ended, Login, NotBound, NotFollowed, Regeneration, Renewal, Session,
+        Standing,
     },
 };
 use proptest::{prelude::*, sample::Index};
@@ -297,8 +298,7 @@ impl Life {
             Authenticated::Not | Authenticated::Now => None,
             Authenticated::BeforeLastUse => Some(last_used.before(Duration::from_secs(1))),
         };
-        let auth =
-            (login != Authenticated::Not).then(|| Box::new(Auth { auth_time, ..Auth::default() }));
+        let auth = (login != Authenticated::Not).then(|| Box::new(Auth { auth_time, ..Auth::default() }));
         let follow = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.standing(), self.now);
         let next = match follow {
             Ok(next) => next,
