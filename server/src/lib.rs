@@ -23,6 +23,7 @@ pub mod geo;
 mod house;
 mod issuers;
 mod limits;
+mod line;
 mod listen;
 mod live;
 mod oauth;

@@ -40,8 +40,10 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("verify") => floor::verify_for(seconds(arguments)?),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-            if has("--gateways") || has("--hostile") {
-                return demanded(has("--gateways"), has("--hostile"), seconds(arguments)?);
+            let hostile: Vec<_> = hostile::Part::ALL.into_iter().filter(|part| has(part.flag())).collect();
+            let hostile = if has("--hostile") { hostile::Part::ALL.to_vec() } else { hostile };
+            if has("--gateways") || !hostile.is_empty() {
+                return demanded(has("--gateways"), &hostile, seconds(arguments)?);
             }
             all(&Plan {
                 seconds: seconds(arguments)?,
@@ -52,18 +54,18 @@ fn run(arguments: &[String]) -> Result<()> {
             })
         }
         _ => bail!(
-            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile]"
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks]"
         ),
     }
 }
 
 /// What has a demand beside it.
-fn demanded(gateways: bool, hostile: bool, seconds: u32) -> Result<()> {
+fn demanded(gateways: bool, hostile: &[hostile::Part], seconds: u32) -> Result<()> {
     if gateways {
         gateways::measure(seconds)?;
     }
-    if hostile {
-        hostile::measure(seconds)?;
+    if !hostile.is_empty() {
+        hostile::measure(hostile, seconds)?;
     }
     Ok(())
 }

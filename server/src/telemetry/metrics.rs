@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     connections: [Gauge; 2],
     in_flight: [Gauge; 2],
     queue_delay: Gauge<f64, AtomicU64>,
+    store_backlog: Gauge<f64, AtomicU64>,
     requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
     sessions: Gauge,
@@ -180,6 +181,12 @@ impl Metrics {
             "How long work waited for a processor just now",
             queue_delay.clone(),
         );
+        let store_backlog = Gauge::<f64, AtomicU64>::default();
+        registry.register(
+            "store_backlog_seconds",
+            "How long the writes that wait for the disk will keep it busy",
+            store_backlog.clone(),
+        );
         let check = |decision: Decision, reason: Reason| {
             let labels = CheckLabels { decision: decision.as_str(), reason: reason.as_str() };
             (decision, reason, checks.get_or_create_owned(&labels))
@@ -253,6 +260,7 @@ impl Metrics {
                     (outcome, signals.get_or_create_owned(&labels))
                 })
                 .collect(),
+            store_backlog,
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -379,12 +387,13 @@ impl Metrics {
     }
 
     /// Notes how busy the server is: requests being answered on the public and the internal listener, and how long work
-    /// waits for a processor.
-    pub(crate) fn busy(&self, in_flight: [usize; 2], queue_delay: Duration) {
+    /// waits for a processor, and for the disk.
+    pub(crate) fn busy(&self, in_flight: [usize; 2], queue_delay: Duration, store_backlog: Duration) {
         for (gauge, count) in self.in_flight.iter().zip(in_flight) {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         self.queue_delay.set(queue_delay.as_secs_f64());
+        self.store_backlog.set(store_backlog.as_secs_f64());
     }
 
     /// Counts a request.

@@ -28,6 +28,7 @@ mod oauth_token;
 mod operations;
 mod profiles;
 mod races;
+mod risk;
 mod routes;
 mod soft_lock;
 mod step_up;
