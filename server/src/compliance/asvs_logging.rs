@@ -90,6 +90,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         judge: trail,
         tests: &[
             "server::routes::tags_are_in_the_trail",
+            "server::risk::signals::the_reason_of_a_step_up_is_in_one_event",
             "server::operations::trace::a_gateway_can_go_on_with_the_trace",
         ],
     },

@@ -244,6 +244,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         tests: &[
             "guard::a_bound_session_that_moves_proves_its_key_once",
             "guard::without_a_key_the_user_is_asked_and_the_impossible_ends",
+            "server::risk::signals::a_thief_with_a_copied_cookie_gets_nowhere_and_the_owner_notices_nothing",
         ],
     },
 ];
