@@ -332,6 +332,7 @@ fn app_of(app: AppConfig, routes: &[RouteConfig]) -> App {
         audiences: app.audiences,
         login_url: app.login_url,
         step_up_url: app.step_up_url,
+        step_up_acr: app.step_up_acr.map(Into::into),
         return_parameter: app.return_parameter,
     }
 }

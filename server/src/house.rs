@@ -84,6 +84,8 @@ pub(crate) struct App {
     /// Where a browser without a session is sent, and one whose user must authenticate again.
     pub(crate) login_url: Option<PageAddress>,
     pub(crate) step_up_url: Option<PageAddress>,
+    /// What an OAuth client has to ask for when a login is not enough.
+    pub(crate) step_up_acr: Option<Box<str>>,
     pub(crate) return_parameter: ParameterName,
     /// What is demanded of requests by their method and path.
     pub(crate) routes: Routes,

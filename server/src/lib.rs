@@ -9,6 +9,7 @@ mod cache;
 mod checks;
 pub mod cli;
 mod clock;
+mod compliance;
 pub mod config;
 mod context;
 mod demo;

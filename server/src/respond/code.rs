@@ -132,6 +132,8 @@ problem_codes! {
     RandomnessUnavailable = SERVICE_UNAVAILABLE "randomness_unavailable";
     /// There were too many requests from this address, or of this session. Nothing was changed.
     RateLimited = SERVICE_UNAVAILABLE "rate_limited";
+    /// The session was not used for too long: only a new login of its user opens it.
+    SessionLocked = CONFLICT "session_locked";
     /// There is no session of this id that the caller may see, or it has ended and the call needs a living one.
     SessionUnknown = NOT_FOUND "session_unknown";
     /// The receiver has a stream already.

@@ -538,25 +538,27 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
     match reason {
         Reason::Ok => &[Decision::Allow],
         Reason::AuthTooOld | Reason::BindingRequired => &[Decision::StepUp],
-        Reason::RiskReprove => &[Decision::Reprove],
-        Reason::RiskRevoked => &[Decision::Deny, Decision::Allow],
-        Reason::RiskStepUp => &[Decision::StepUp],
         Reason::ProofTooOld => &[Decision::Reprove, Decision::StepUp],
-        // Of these, a public route lets the request through all the same.
+        // Of these and the following, a public route lets the request through all the same.
+        Reason::RiskReprove => &[Decision::Reprove, Decision::Allow],
+        Reason::RiskStepUp => &[Decision::StepUp, Decision::Allow],
+        // Where sessions are locked and not ended, the user is asked.
+        Reason::IdleExpired => &[Decision::Deny, Decision::StepUp, Decision::Allow],
         Reason::AbsoluteExpired
         | Reason::BadCookie
         | Reason::BindingOverdue
         | Reason::CookieExpired
         | Reason::CookieSuperseded
         | Reason::DuplicateCookie
-        | Reason::IdleExpired
         | Reason::InvalidDpopProof
         | Reason::InvalidToken
         | Reason::NoCredential
+        | Reason::PolicyDenied
+        | Reason::RiskRevoked
         | Reason::SessionEnded
         | Reason::SessionUnknown
         | Reason::UseDpopNonce => &[Decision::Deny, Decision::Allow],
-        Reason::InsufficientScope | Reason::PolicyDenied => &[Decision::Deny],
+        Reason::InsufficientScope => &[Decision::Deny],
     }
 }
 

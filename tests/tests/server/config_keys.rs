@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
-use holdfast::config::{CredentialAction, LimitsConfig, ReceiverDelivery, RiskConfig};
+use holdfast::config::{CredentialAction, LimitsConfig, Profile, ReceiverDelivery, RiskConfig};
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
@@ -25,6 +25,7 @@ fn the_defaults_are_those_of_the_contract() -> Result<()> {
     assert_eq!((session.unbound_idle, session.unbound_absolute), (minutes(15), minutes(8 * 60)));
     assert_eq!((session.unbound, session.max_per_user), (Unbound::Restrict, 20));
     assert_eq!(config.cookie_name.as_str(), "__Host-holdfast");
+    assert!(!session.soft_lock && session.unbound_persistent && config.lifetimes.profile.is_none());
     assert!(config.gateways.is_none() && !config.clear_site_data && config.public.tls.is_none());
     Ok(())
 }
@@ -42,6 +43,7 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("APPS__0__LOGIN_URL", "/login"),
         ("APPS__0__STEP_UP_URL", "https://id.example/again"),
         ("APPS__0__RETURN_PARAMETER", "next"),
+        ("APPS__0__STEP_UP_ACR", "urn:example:mfa phr"),
         ("ROUTES__0__APP", "store"),
         ("ROUTES__0__PATH", "/admin/"),
         ("ROUTES__0__METHODS", "GET,POST"),
@@ -71,6 +73,10 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("SESSION__REGISTRATION_WINDOW", "90s"),
         ("SESSION__UNBOUND", "deny"),
         ("SESSION__MAX_PER_USER", "3"),
+        ("SESSION__PROFILE", "nist-aal1"),
+        ("SESSION__JUSTIFICATION", "shop floor tills stay open"),
+        ("SESSION__SOFT_LOCK", "true"),
+        ("SESSION__UNBOUND_PERSISTENT", "true"),
         ("DBSC__ALGORITHMS", "RS256, ES256"),
         ("GATEWAYS__TRUSTED", "10.0.0.0/8,::1/128"),
         ("GATEWAYS__SECRET_FILE", "g"),
@@ -160,6 +166,9 @@ fn every_key_can_be_a_variable() -> Result<()> {
     assert_eq!(page(&config.apps[0].step_up_url).as_deref(), Some("https://id.example/again"));
     assert_eq!(config.apps[0].return_parameter.as_str(), "next");
     assert_eq!(config.apps[1].return_parameter.as_str(), "return_to");
+    assert_eq!(config.apps[0].step_up_acr.as_deref(), Some("urn:example:mfa phr"));
+    assert!(config.session.soft_lock && config.session.unbound_persistent);
+    assert_eq!((config.lifetimes.profile, config.lifetimes.deviations.len()), (Some(Profile::NistAal1), 1));
     let [admin, root] = config.routes.as_slice() else { anyhow::bail!("{:?}", config.routes) };
     assert_eq!((admin.app.as_str(), admin.route.path.as_str()), ("store", "/admin/"));
     assert_eq!((admin.route.methods.len(), admin.route.tags.len()), (2, 2));
@@ -254,6 +263,15 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[session]", "unbound = \"no\"", "session.unbound"),
         ("[session]", "clear_site_data = \"yes\"", "session.clear_site_data"),
         ("[session]", "Idle = \"1h\"", "session.Idle"),
+        ("[session]", "profile = \"aal2\"", "session.profile"),
+        ("[session]", "profile = 2", "session.profile"),
+        ("[session]", "soft_lock = \"yes\"", "session.soft_lock"),
+        ("[session]", "unbound_persistent = 1", "session.unbound_persistent"),
+        ("[session]", "justification = \"\"", "session.justification"),
+        ("[session]", "justification = \"n/a\"", "session.justification"),
+        ("[session]", "justification = \"two\\nlines of it all\"", "session.justification"),
+        ("[session]", "profile = \"nist-aal2\"\nidle = \"2h\"", "session.idle"),
+        ("[session]", "profile = \"nist-aal3\"\nabsolute = \"13h\"", "session.absolute"),
         ("[dbsc]", "algorithms = []", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"none\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"es256\"]", "dbsc.algorithms"),
@@ -401,6 +419,20 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
                 "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nreturn_parameter = \"a b\""
             ),
             "apps.2.return_parameter",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nstep_up_acr = 'a\"b'"
+            ),
+            "apps.2.step_up_acr",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nstep_up_acr = \"a  b\""
+            ),
+            "apps.2.step_up_acr",
         ),
         (
             "[[apps]]",
