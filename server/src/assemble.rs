@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use holdfast_audit::{Settings, Target};
 use holdfast_core::{Keyring, UnixTime, dpop::Boot, policy::Routes};
-use holdfast_store::{Backend, Store};
+use holdfast_policy::{Memory, Policies};
+use holdfast_store::{Backend, Store, Unavailable};
 use rustls::ServerConfig;
 
 use crate::{
     Clock, Config, StartError,
     assertion::Assertions,
-    config::{AppConfig, RouteConfig},
+    config::{AppConfig, AuditConfig, RouteConfig},
+    devices::Devices,
     geo::{Change, Geo},
     house::{App, Gateways, Holdfast},
     issuers::Issuers,
@@ -17,9 +20,11 @@ use crate::{
     listen::server_config,
     oauth::{AccessTokens, Clients, OAuth},
     random::random,
+    risk::Risk,
     secrets::Secrets,
     sessions::Turns,
-    signing::SigningKeys,
+    signals::{Receivers, Seen, Signals, told::Told},
+    signing::{AuditKeys, SigningKeys},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -27,6 +32,7 @@ use crate::{
 pub(crate) struct Files {
     pub(crate) secrets: Secrets,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) policies: Policies,
     pub(crate) geo: Geo,
     /// What became of databases that were in force.
     pub(crate) geo_changes: Vec<Change>,
@@ -47,11 +53,14 @@ impl Files {
             Some(former) => former.followed_by(&config.risk),
             None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
         };
-        match (secrets(config), tls, geo) {
-            (Ok(secrets), Ok(tls), Ok((geo, geo_changes))) => Ok(Self { secrets, tls, geo, geo_changes }),
-            (secrets, tls, geo) => {
+        match (secrets(config), tls, geo, config.policy.read()) {
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) => {
+                Ok(Self { secrets, tls, policies, geo, geo_changes })
+            }
+            (secrets, tls, geo, policies) => {
                 let problems = [secrets.err(), tls.err()].into_iter().flatten();
-                Err(problems.chain(geo.err().into_iter().flatten()).collect())
+                let problems = problems.chain(geo.err().into_iter().flatten());
+                Err(problems.chain(policies.err().into_iter().flatten()).collect())
             }
         }
     }
@@ -59,13 +68,16 @@ impl Files {
 
 /// What stays when the configuration is loaded anew.
 struct Lasting {
+    risk: Arc<Memory>,
     geo: Arc<Geo>,
     store: Arc<Store>,
     turns: Arc<Turns>,
+    devices: Arc<Devices>,
+    told: Arc<Told>,
+    seen: Arc<Seen>,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
-    audit: Audit,
     log: Log,
     spans: Arc<Spans>,
     gateway_refusals: Arc<RefusalLines>,
@@ -73,32 +85,58 @@ struct Lasting {
     is_first_run: bool,
 }
 
+/// What a store remembers beside sessions.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) devices: Devices,
+    pub(crate) told: Told,
+    pub(crate) seen: Seen,
+}
+
+impl Remembered {
+    /// Reads all of it, and gives a sentence for an operator about what could not be read.
+    pub(crate) async fn load(store: &Store, now: UnixTime) -> Result<(Self, Option<String>), Unavailable> {
+        let (devices, of_devices) = Devices::load(store, now).await?;
+        let (told, of_told) = Told::load(store).await?;
+        let seen = Seen::load(store).await?;
+        let note = (of_devices + of_told > 0).then(|| {
+            format!(
+                "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
+            )
+        });
+        Ok((Self { devices, told, seen }, note))
+    }
+}
+
 /// The first house of a process.
 pub(crate) fn first(
     config: Config,
     secrets: Secrets,
-    geo: Geo,
-    store: Store,
+    (geo, policies): (Geo, Policies),
+    (store, remembered): (Store, Remembered),
     clock: Clock,
 ) -> Result<Holdfast, StartError> {
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     let log = Log::to_stderr(config.log_requests).map_err(|error| StartError::Failure(error.to_string()))?;
     let metrics = Arc::new(Metrics::new());
     let lasting = Lasting {
+        risk: Arc::default(),
         geo: Arc::new(geo),
         is_first_run: store.count() == 0,
         store: Arc::new(store),
         turns: Arc::new(Turns::new()),
+        devices: Arc::new(remembered.devices),
+        told: Arc::new(remembered.told),
+        seen: Arc::new(remembered.seen),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
         gateway_refusals: Arc::default(),
         metrics,
-        audit: Audit::none(),
         log,
         clock,
     };
-    assemble(config, secrets, lasting, None)
+    assemble(config, secrets, policies, lasting, None)
 }
 
 /// A house that follows another one in the same process: with its sessions, what it remembers, and what it counted.
@@ -106,39 +144,46 @@ pub(crate) fn next(
     former: &Holdfast,
     config: Config,
     secrets: Secrets,
-    geo: Geo,
+    (geo, policies): (Geo, Policies),
 ) -> Result<Holdfast, StartError> {
     let lasting = Lasting {
+        risk: Arc::clone(&former.risk.memory),
         geo: Arc::new(geo),
         store: Arc::clone(&former.store),
         turns: Arc::clone(&former.turns),
+        devices: Arc::clone(&former.devices),
+        told: Arc::clone(&former.told),
+        seen: Arc::clone(&former.seen),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
-        audit: former.audit.followed_by(None).map_err(|error| StartError::Failure(error.to_string()))?,
         log: former.log.with_requests(config.log_requests),
         spans: Arc::clone(&former.spans),
         gateway_refusals: Arc::clone(&former.gateway_refusals),
         boot: former.oauth.boot,
         is_first_run: former.oauth.is_first_run,
     };
-    assemble(config, secrets, lasting, Some(former))
+    assemble(config, secrets, policies, lasting, Some(former))
 }
 
 fn assemble(
     config: Config,
     secrets: Secrets,
+    policies: Policies,
     lasting: Lasting,
     former: Option<&Holdfast>,
 ) -> Result<Holdfast, StartError> {
     let Lasting {
+        risk,
         geo,
         store,
         turns,
+        devices,
+        told,
+        seen,
         clock,
         load,
         metrics,
-        audit,
         log,
         spans,
         gateway_refusals,
@@ -147,11 +192,9 @@ fn assemble(
     } = lasting;
     let now = clock.now();
     let log = Arc::new(log);
-    // Opened anew although its name be the same: whoever moves the file away wants a new one.
-    let audit = audit.followed_by(config.audit.as_deref()).map_err(|error| {
-        let file = config.audit.as_deref().unwrap_or(std::path::Path::new("")).display();
-        StartError::Configuration(format!("audit.file: {file} cannot be written: {error}"))
-    })?;
+    let audit_keys = AuditKeys::new(&secrets.root_key, &secrets.previous_root_keys)
+        .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
+    let target = audit_target(&config.audit, &audit_keys)?;
     let (signing, assertions) = signing(&secrets, former, now)?;
     let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
@@ -161,19 +204,44 @@ fn assemble(
         clients: Clients::new(config.clients, &apps),
         // What was verified by the former configuration is verified again by this one.
         tokens: AccessTokens::new(Arc::clone(&signing)),
-        issuers: issuers.map_err(StartError::Configuration)?,
+        issuers: issuers.map_err(|what| StartError::Configuration(format!("issuers: {what}")))?,
         algs: algs.join(" "),
         dpop: config.dpop,
         access_token: config.access_token,
         boot,
         is_first_run,
     };
+    let names: Vec<_> = apps.iter().map(|app| Arc::clone(&app.name)).collect();
+    let mut poll_tokens = secrets.poll_tokens;
+    let receivers = config.signals.receivers.into_iter().map(|receiver| {
+        let token = poll_tokens.remove(&receiver.name);
+        (receiver, token)
+    });
+    let former_signals = former.map(|former| &former.signals);
+    let receivers = Receivers::new(
+        receivers.collect(),
+        &names,
+        former_signals.map(|former| &former.receivers),
+        (&log, &metrics),
+        now,
+    );
+    let receivers =
+        receivers.map_err(|what| StartError::Configuration(format!("signals.receivers: {what}")))?;
+    let signals = Signals::new(receivers, former_signals);
     load.pulse.set_target(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
         Some(_) | None => Arc::new(Limits::new(config.limits, &clock, &metrics)),
     };
+    // Last, since what has been told in the next file cannot be taken back if something else is not in order.
+    let former_audit = former.map(|former| &former.audit);
+    let audit = match former_audit {
+        Some(audit) => audit.followed_by(target, &clock, &log),
+        None => Audit::none().followed_by(target, &clock, &log),
+    };
+    let audit = audit.map_err(|error| StartError::Failure(format!("audit.file: {error}")))?;
     Ok(Holdfast {
+        audit_jwks: audit_keys.jwks.into(),
         apps,
         operators: config.operators,
         policy: config.session,
@@ -189,6 +257,7 @@ fn assemble(
         geo,
         gateway_refusals,
         public_tls: config.public.tls.is_some(),
+        risk: Risk { memory: risk, policies: Arc::new(policies), ja4_header: config.risk.ja4_header },
         keyring: Keyring::new(&secrets.root_key, &secrets.previous_root_keys),
         sampling: Sampling::new(&config.telemetry),
         spans,
@@ -200,10 +269,24 @@ fn assemble(
         log,
         store,
         turns,
+        devices,
+        told,
+        seen,
+        signals,
         clock,
         load,
         metrics,
     })
+}
+
+/// The file of the audit trail. Opened anew although its name be the same: whoever moves the file away wants a new one.
+fn audit_target(config: &AuditConfig, keys: &AuditKeys) -> Result<Option<Target>, StartError> {
+    let Some(path) = config.file.as_deref() else { return Ok(None) };
+    let settings = Settings { checkpoints: config.checkpoints, rotation: config.rotation };
+    let target = Target::open(path, settings, Some(keys.seal())).map_err(|error| {
+        StartError::Configuration(format!("audit.file: {} cannot be written: {error}", path.display()))
+    })?;
+    Ok(Some(target))
 }
 
 fn app_of(app: AppConfig, routes: &[RouteConfig]) -> App {

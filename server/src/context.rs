@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -27,6 +27,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The circumstances of what this server does by itself.
+    pub(crate) fn of_our_own(now: UnixTime, ids: &RequestIds) -> Self {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self { now, peer: Peer::Socket, client_ip: nobody, request_id: ids.next(), trace: None }
+    }
+
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
         self.trace.map(|trace| trace.trace_id)
     }

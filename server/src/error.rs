@@ -13,6 +13,8 @@ pub(crate) enum Trouble {
     App,
     /// More is asked about one session than `limits.session_rate` lets through.
     Busy,
+    /// Writes wait for the disk for longer than `limits.queue_delay_ms`.
+    Overloaded,
     /// The operating system gives no randomness.
     Randomness,
     /// A record kept changing under our hands; the client may try again.
@@ -31,6 +33,7 @@ impl Trouble {
             Self::Busy => ProblemCode::RateLimited,
             Self::Contention => ProblemCode::Contention,
             Self::Issuer => ProblemCode::IssuerUnavailable,
+            Self::Overloaded => ProblemCode::Overloaded,
             Self::Randomness => ProblemCode::RandomnessUnavailable,
             Self::Store(_) => ProblemCode::StoreUnavailable,
         }
@@ -50,6 +53,7 @@ impl fmt::Display for Trouble {
             Self::Busy => "there were more requests for this session than limits.session_rate lets through; slow down, and try again",
             Self::Contention => "the session kept changing while the request was served; try again",
             Self::Issuer => "the issuer of this access token does not tell its keys; try again",
+            Self::Overloaded => "more waits for the disk than can be written in time; nothing was changed, try again",
             Self::Randomness => "the operating system gives no randomness; the operator has to look",
             Self::Store(_) => "the session store does not answer; nothing was changed, try again",
         })

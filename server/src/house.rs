@@ -11,17 +11,21 @@ use holdfast_core::{
     secret::SecretText,
     session::{Activity, Session, Standing},
 };
-use holdfast_store::Store;
+use holdfast_store::{Backend, Store};
 use ipnet::IpNet;
 
 use crate::{
     Clock,
     assertion::Assertions,
     context::Context,
+    devices::Devices,
+    error::Trouble,
     geo::Geo,
     limits::{Limits, Load},
     oauth::OAuth,
+    risk::Risk,
     sessions::Turns,
+    signals::{Seen, Signals, told::Told},
     signing::SigningKeys,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
@@ -42,15 +46,25 @@ pub(crate) struct Holdfast {
     pub(crate) gateways: Option<Gateways>,
     pub(crate) gateway_refusals: Arc<RefusalLines>,
     pub(crate) public_tls: bool,
+    pub(crate) risk: Risk,
     pub(crate) keyring: Keyring,
     pub(crate) assertions: Arc<Assertions>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) sampling: Sampling,
     pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
+    /// The public keys of the audit trail, as a document.
+    pub(crate) audit_jwks: Box<str>,
     pub(crate) log: Arc<Log>,
     pub(crate) store: Arc<Store>,
     pub(crate) turns: Arc<Turns>,
+    /// What is known of devices.
+    pub(crate) devices: Arc<Devices>,
+    /// What other parties told of users and sessions.
+    pub(crate) told: Arc<Told>,
+    /// The tokens that told it.
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) signals: Signals,
     pub(crate) clock: Clock,
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,
@@ -111,6 +125,11 @@ impl Holdfast {
             Some(gateways) => !gateways.trusts(address),
             None => self.public_tls,
         }
+    }
+
+    /// Whether there is time for one more durable write; else the request that needs it is turned away.
+    pub(crate) fn admit_write(&self) -> Result<(), Trouble> {
+        self.limits.admit_write(self.store.backlog())
     }
 
     /// How a session stands now.

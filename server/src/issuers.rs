@@ -73,6 +73,11 @@ impl Issuers {
         configured.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
     }
 
+    /// In the order of the configuration.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.0.iter()
+    }
+
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Issuer>> {
         self.0.iter().find(|issuer| issuer.name() == name)
     }
@@ -88,8 +93,7 @@ impl Issuer {
         let (keys, client, asked_at) = match &config.source {
             KeySource::File(path) => {
                 let name = &config.issuer;
-                let keys =
-                    read_file(path).map_err(|what| format!("issuers: jwks_file of {name:?}: {what}"))?;
+                let keys = read_file(path).map_err(|what| format!("jwks_file of {name:?}: {what}"))?;
                 (Some(Arc::new(keys)), None, now.as_millis())
             }
             KeySource::Address(_) => (None, Some(client()?), 0),

@@ -59,12 +59,14 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
     // A root key that is missing is not made here: a running server had one, and somebody has to know where it went.
     let files = Files::read(&config, Secrets::read, Some(&former.house.geo));
     let files = files.map_err(|problems| problems.join("\n"))?;
-    let Files { mut secrets, tls, geo, geo_changes } = files;
+    let Files { mut secrets, tls, policies, geo, geo_changes } = files;
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = assemble::next(&former.house, config.clone(), secrets, geo)
+    let house = assemble::next(&former.house, config.clone(), secrets, (geo, policies))
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);
     tell_of_geo(&live.now().house, &geo_changes);
+    live.now().house.signals.changed.notify_one();
+    former.house.audit.end_listeners();
     Ok(warnings)
 }
 

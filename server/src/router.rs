@@ -8,8 +8,8 @@ use crate::{
     house::Holdfast,
     openapi::{self, Table},
     routes::{
-        check, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations, own_session,
-        refresh, register, resume, sessions, store, verify,
+        check, devices, events, ext_authz, jwks, logout, method_not_allowed, not_found, oauth, operations,
+        own_session, refresh, register, resume, sessions, signals, store, verify,
     },
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn internal(house: Arc<Holdfast>) -> Router {
 }
 
 pub(crate) fn public_table() -> Table {
-    use openapi::{browsers, oauth as about};
+    use openapi::{browsers, oauth as about, signals as about_signals};
     Table::new()
         .post("/_holdfast/dbsc/register", register::register, browsers::register)
         .post("/_holdfast/dbsc/refresh", refresh::refresh, browsers::refresh)
@@ -37,6 +37,7 @@ pub(crate) fn public_table() -> Table {
         .post("/_holdfast/logout", logout::logout, browsers::logout)
         .get("/_holdfast/resume", resume::resume, browsers::resume)
         .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
+        .post("/_holdfast/ssf/events/{receiver}", signals::receive, about_signals::receive)
         .post(oauth::TOKEN_PATH, oauth::token, about::token)
         .options(oauth::TOKEN_PATH, oauth::preflight, about::preflight_token)
         .post("/_holdfast/oauth/revoke", oauth::revoke, about::revoke)
@@ -53,7 +54,10 @@ pub(crate) fn public_table() -> Table {
 }
 
 pub(crate) fn internal_table() -> Table {
-    use openapi::{browsers, checks, operations as operators, sessions as about, store as about_store};
+    use openapi::{
+        browsers, checks, devices as about_devices, operations as operators, sessions as about,
+        store as about_store, trail,
+    };
     Table::new()
         .post("/v1/sessions", sessions::create, about::create)
         .get("/v1/sessions", sessions::list, about::list)
@@ -61,8 +65,15 @@ pub(crate) fn internal_table() -> Table {
         .get("/v1/sessions/{id}", sessions::read, about::read)
         .delete("/v1/sessions/{id}", sessions::end_one, about::end_one)
         .post("/v1/sessions/{id}/regenerate", sessions::regenerate, about::regenerate)
+        .post("/v1/sessions/{id}/usage", sessions::usage, about::usage)
         .delete("/v1/users/{user}/sessions", sessions::end_user, about::end_user)
+        .put(POSTURE, devices::put, about_devices::put)
+        .get(POSTURE, devices::read, about_devices::read)
+        .delete(POSTURE, devices::forget, about_devices::forget)
         .post("/v1/check", check::check, checks::check)
+        .get("/v1/events", events::events, trail::events)
+        .get("/v1/events/stream", events::stream, trail::stream)
+        .get("/v1/audit/jwks", events::audit_jwks, trail::jwks)
         .get("/v1/backup", store::backup, about_store::backup)
         .post("/v1/restore", store::restore, about_store::restore)
         .get("/verify/nginx", verify::nginx, checks::nginx)
@@ -78,6 +89,8 @@ pub(crate) fn internal_table() -> Table {
         .get("/openapi.json", operations::openapi, operators::openapi)
         .get("/_holdfast/jwks", jwks::jwks, browsers::jwks)
 }
+
+const POSTURE: &str = "/v1/devices/{device_id}/posture";
 
 /// For Envoy, over gRPC.
 pub(crate) fn grpc(house: Arc<Holdfast>) -> Router {

@@ -1,6 +1,7 @@
 //! Secrets come from files, never from the configuration itself.
 
 use std::{
+    collections::HashMap,
     fs, io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -10,7 +11,7 @@ use holdfast_core::{RootKey, secret::SecretText};
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{Config, StoreConfig},
+    config::{Config, ReceiverDelivery, StoreConfig},
     random::random,
     root_keys::RootKeys,
     token::hex,
@@ -21,6 +22,8 @@ pub(crate) struct Secrets {
     pub(crate) root_key: RootKey,
     pub(crate) previous_root_keys: Vec<RootKey>,
     pub(crate) gateway: Option<SecretText>,
+    /// What receivers of signals show to the transmitters that they ask, by their names.
+    pub(crate) poll_tokens: HashMap<String, SecretText>,
     /// What an operator should mend, though the server can work with it.
     pub(crate) warnings: Vec<String>,
 }
@@ -51,7 +54,13 @@ impl Secrets {
             read_root_keys("secrets.root_key_file", file, &mut warnings)?.into_keys();
         let others = Others::read(config, &mut warnings)?;
         previous_root_keys.extend(others.previous_root_keys);
-        Ok(Self { root_key, previous_root_keys, gateway: others.gateway, warnings })
+        Ok(Self {
+            root_key,
+            previous_root_keys,
+            gateway: others.gateway,
+            poll_tokens: others.poll_tokens,
+            warnings,
+        })
     }
 
     /// Reads every secret that must be there before the first start, when there is no root key yet. Gives the warnings.
@@ -68,6 +77,7 @@ impl Secrets {
 struct Others {
     previous_root_keys: Vec<RootKey>,
     gateway: Option<SecretText>,
+    poll_tokens: HashMap<String, SecretText>,
 }
 
 impl Others {
@@ -86,7 +96,14 @@ impl Others {
             None => None,
             Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, warnings)?),
         };
-        Ok(Self { previous_root_keys, gateway })
+        let mut poll_tokens = HashMap::new();
+        for receiver in &config.signals.receivers {
+            if let ReceiverDelivery::Poll { token_file, .. } = &receiver.delivery {
+                let token = read_poll_token(token_file, warnings)?;
+                poll_tokens.insert(receiver.name.clone(), token);
+            }
+        }
+        Ok(Self { previous_root_keys, gateway, poll_tokens })
     }
 }
 
@@ -111,6 +128,17 @@ fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<Secret
         warnings.push(format!("{key}: {} holds a secret that can be guessed; {right}", file.display()));
     }
     Ok(SecretText::new(secret))
+}
+
+fn read_poll_token(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
+    let key = "signals.receivers.poll_token_file";
+    let text = read_private(key, file, warnings)?;
+    let token = text.trim_ascii();
+    if !(1..=MOST_TOKEN_BYTES).contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let file = file.display();
+        return Err(format!("{key}: {file} must hold the token that the transmitter gave, on one line"));
+    }
+    Ok(SecretText::new(token))
 }
 
 /// Reads a secret, and warns if everybody may.
@@ -165,6 +193,8 @@ pub(crate) fn replace_private(file: &Path, text: &str) -> io::Result<()> {
 }
 
 const SHORT_SECRET: usize = 16;
+
+const MOST_TOKEN_BYTES: usize = 4096;
 
 /// Nothing is wrong with it, but an operator should know what does not hold.
 const NO_ADDRESSES: &str = "public.tls is off and no proxy is named in [gateways] trusted: every client has the proxy's \

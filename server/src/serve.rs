@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Clock,
-    assemble::{self, Files},
+    assemble::{self, Files, Remembered},
     config::{Config, Problems, StoreConfig},
     context::RequestIds,
     geo::{Change, tell_of_geo, watch_forever},
@@ -20,6 +20,7 @@ use crate::{
     reload::reload,
     router,
     secrets::Secrets,
+    signals,
     sweeper::{READABLE, sweep_forever},
     telemetry::{Event, EventName},
 };
@@ -39,7 +40,7 @@ pub(crate) async fn serve_with(
     public_router: impl Fn(Arc<Holdfast>) -> Router + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let files = Files::read(&config, Secrets::load, None);
-    let Files { mut secrets, tls, geo, geo_changes: _ } =
+    let Files { mut secrets, tls, policies, geo, geo_changes: _ } =
         files.map_err(|problems| StartError::Configuration(problems.join("\n")))?;
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
@@ -49,9 +50,13 @@ pub(crate) async fn serve_with(
         Some(address) => Some(bind("gateways.grpc_listen", address).await?),
         None => None,
     };
-    let opened = open_store(&config, clock.now()).await?;
+    let mut opened = open_store(&config, clock.now()).await?;
+    let (remembered, note) = Remembered::load(&opened.store, clock.now())
+        .await
+        .map_err(|unavailable| StartError::Failure(format!("store.path: {unavailable}")))?;
+    opened.notes.extend(note);
     let warnings = std::mem::take(&mut secrets.warnings);
-    let house = assemble::first(config.clone(), secrets, geo, opened.store, clock)?;
+    let house = assemble::first(config.clone(), secrets, (geo, policies), (opened.store, remembered), clock)?;
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     tell_of_start(&house, &warnings, &opened.notes);
     let pulse = Arc::clone(&house.load.pulse);
@@ -70,8 +75,9 @@ pub(crate) async fn serve_with(
     let shutdown = Shutdown::new();
     let all = [public, internal].into_iter().chain(unix).chain(grpc);
     let listeners = all.map(|listener| listener.spawn(&shutdown)).collect();
-    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), ids));
     let geo = tokio::spawn(watch_forever(Arc::clone(&live)));
+    let sweeper = tokio::spawn(sweep_forever(Arc::clone(&live), Arc::clone(&ids)));
+    let signals = tokio::spawn(signals::run(Arc::clone(&live), ids));
     let pulse = tokio::spawn(async move { pulse.beat_forever().await });
     let house = &live.now().house;
     house.log.info(house.clock.now(), &format!("listening: public {public_addr}, internal {internal_addr}"));
@@ -82,7 +88,7 @@ pub(crate) async fn serve_with(
         grpc_addr,
         shutdown,
         listeners,
-        helpers: [sweeper, pulse, geo],
+        helpers: [sweeper, pulse, geo, signals],
         reloading: tokio::sync::Mutex::new(()),
     })
 }
@@ -111,7 +117,7 @@ pub struct Running {
     grpc_addr: Option<SocketAddr>,
     shutdown: Shutdown,
     listeners: Vec<JoinHandle<()>>,
-    helpers: [JoinHandle<()>; 3],
+    helpers: [JoinHandle<()>; 4],
     /// One at a time.
     reloading: tokio::sync::Mutex<()>,
 }
@@ -148,6 +154,7 @@ impl Running {
     /// Takes no more requests, finishes those that have begun, and writes everything down.
     pub async fn stop(self) {
         self.shutdown.begin();
+        self.live.now().house.audit.end_listeners();
         for listener in self.listeners {
             let _ = listener.await;
         }

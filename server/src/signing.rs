@@ -8,6 +8,7 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use holdfast_audit::{Keys, Seal, verify::CHECKPOINT_TYPE};
 use holdfast_core::{RootKey, SigningRoot, UnixTime, jose::PublicKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use p256::{SecretKey, elliptic_curve::sec1::ToSec1Point, pkcs8::EncodePrivateKey};
@@ -68,6 +69,53 @@ impl SigningKeys {
         }
         Ok(Arc::clone(&period))
     }
+}
+
+/// The keys that sign checkpoints of the audit trail: one for each root key, which signs nothing else. A trail is judged
+/// years later, so they have no period.
+pub(crate) struct AuditKeys {
+    signer: Arc<Signer>,
+    known: Vec<(String, PublicKey)>,
+    /// The public keys as a document (RFC 7517 §5): the one that signs, then those of former root keys.
+    pub(crate) jwks: String,
+}
+
+impl AuditKeys {
+    /// The keys that come of these root keys.
+    ///
+    /// # Errors
+    /// A sentence, if none comes of them.
+    pub(crate) fn new(current: &RootKey, previous: &[RootKey]) -> Result<Self, String> {
+        let all = std::iter::once(current).chain(previous);
+        let secrets =
+            all.map(|root| secret_of(&root.audit_root(), 0)).collect::<Result<Vec<SecretKey>, String>>()?;
+        let signer = secrets.first().map(Signer::new).transpose()?.ok_or("there is no root key")?;
+        let keys = secrets.iter().map(jwk_of).collect();
+        let known = secrets.iter().map(|secret| (jwk_of(secret).kid, public_of(secret))).collect();
+        let jwks = serde_json::to_string(&Jwks { keys }).map_err(|error| error.to_string())?;
+        Ok(Self { signer: Arc::new(signer), known, jwks })
+    }
+
+    /// What signs the end of a chain.
+    pub(crate) fn seal(&self) -> Seal {
+        let signer = Arc::clone(&self.signer);
+        Box::new(move |now, end| {
+            let claims = Checkpoint { iat: now.as_secs(), seq: end.seq, hash: end.hash.to_string() };
+            signer.token(CHECKPOINT_TYPE, &claims)
+        })
+    }
+
+    /// What checkpoints are verified with.
+    pub(crate) fn public(&self) -> Keys {
+        Keys::new(self.known.iter().cloned())
+    }
+}
+
+#[derive(Serialize)]
+struct Checkpoint {
+    iat: u64,
+    seq: u64,
+    hash: String,
 }
 
 impl Period {

@@ -15,9 +15,13 @@ use crate::{
 /// Sweeps in small batches until the task is dropped.
 pub(crate) async fn sweep_forever(live: Arc<Live>, ids: Arc<RequestIds>) {
     let mut pause = tokio::time::interval(PAUSE);
-    loop {
+    for round in 0_u64.. {
         pause.tick().await;
-        sweep_once(&live.now().house, &ids).await;
+        let house = &live.now().house;
+        sweep_once(house, &ids).await;
+        if round % ROUNDS_PER_TIDYING == 0 {
+            tidy(house).await;
+        }
     }
 }
 
@@ -39,6 +43,19 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     }
 }
 
+/// Forgets what was told of devices and users so long ago that it concerns nobody any more. Trouble with the store is told
+/// by the requests that meet it; what is left comes round again.
+async fn tidy(house: &Holdfast) {
+    let now = house.clock.now();
+    house.risk.memory.sweep(now);
+    let _trouble = house.devices.tidy(&house.store, now).await;
+    // No session lives longer than this, so every demand has been met, or its session has ended.
+    let lives = house.policy.absolute.max(LEAST_TOLD);
+    let since = now.before(lives);
+    let _trouble = house.told.tidy(&house.store, since).await;
+    let _trouble = house.seen.tidy(&house.store, now).await;
+}
+
 /// What time does to a session.
 pub(crate) fn judge(house: &Arc<Holdfast>, now: UnixTime) -> impl Fn(&Found) -> Sweep + Send + Sync + use<> {
     let house = Arc::clone(house);
@@ -54,6 +71,13 @@ pub(crate) fn judge(house: &Arc<Holdfast>, now: UnixTime) -> impl Fn(&Found) -> 
 
 /// How long an ended session can still be read.
 pub(crate) const READABLE: Duration = Duration::from_secs(24 * 3600);
+
+/// What was told of somebody is remembered for 30 days at least: a degree of danger holds until another one is told, and
+/// whoever told it may be slow to do so.
+const LEAST_TOLD: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Once a minute.
+const ROUNDS_PER_TIDYING: u64 = 240;
 
 const PAUSE: Duration = Duration::from_millis(250);
 

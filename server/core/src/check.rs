@@ -94,6 +94,12 @@ reasons! {
     AuthTooOld = "auth_too_old";
     /// The policy does not allow this request.
     PolicyDenied = "policy_denied";
+    /// The context of this request needs a fresh proof by the device.
+    RiskReprove = "risk_reprove";
+    /// The session was ended for what it was used for. Log in again.
+    RiskRevoked = "risk_revoked";
+    /// The context of this request needs a fresh login.
+    RiskStepUp = "risk_step_up";
     /// The DPoP proof is not one for this request. Sign a new one.
     InvalidDpopProof = "invalid_dpop_proof";
     /// The DPoP proof needs the nonce in DPoP-Nonce. Sign a new one with it.

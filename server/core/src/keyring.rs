@@ -36,6 +36,11 @@ impl RootKey {
         SigningRoot(Self(self.derive("signing root")))
     }
 
+    /// What the keys are made of that sign the audit trail. They sign nothing else, and stay as long as the root key does.
+    pub fn audit_root(&self) -> SigningRoot {
+        SigningRoot(Self(self.derive("audit root")))
+    }
+
     fn derive<const N: usize>(&self, purpose: &str) -> Zeroizing<[u8; N]> {
         let mut key = Zeroizing::new([0; N]);
         let expanded = Hkdf::<Sha256>::new(Some(b"holdfast/1"), self.0.as_ref())

@@ -39,6 +39,11 @@ impl UnixTime {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// This time, earlier by `span`; the epoch if there is no such time.
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// How long ago `earlier` was; zero if it is not in the past.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -60,6 +65,7 @@ mod tests {
         let end = UnixTime::from_millis(u64::MAX);
         assert_eq!(end.after(Duration::MAX), end);
         assert_eq!(UnixTime::EPOCH.since(end), Duration::ZERO);
+        assert_eq!(end.before(Duration::MAX), UnixTime::EPOCH);
         assert_eq!(UnixTime::from_secs(u64::MAX), end);
     }
 }

@@ -4,15 +4,17 @@
 //! network; like the core, it is told.
 
 mod effect;
+mod explain;
 mod guard;
 mod policies;
 mod situation;
 mod thresholds;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
+pub use explain::{Explained, Explanation};
 pub use guard::{
-    Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk, decode_profile,
-    encode_profile,
+    Answer, Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
+    decode_profile, encode_profile, login_json,
 };
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     effect::{Effect, Mode},
+    explain::paths,
     situation::{Names, Situation, Subject},
     thresholds::Thresholds,
 };
@@ -179,6 +180,14 @@ impl Policies {
     /// The policies that forbid.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.values()
+    }
+
+    /// The policies that forbid, and what each of them looks at.
+    pub(crate) fn looked_at(&self) -> impl Iterator<Item = (&Rule, Vec<Vec<String>>)> {
+        self.rules.iter().map(|(id, rule)| {
+            let json = self.forbids.policy(id).and_then(|policy| policy.to_json().ok());
+            (rule, json.as_ref().map(paths).unwrap_or_default())
+        })
     }
 
     /// Where ages make a difference to these policies.

@@ -187,6 +187,11 @@ impl Situation {
 
     /// As the context of a request.
     pub(crate) fn context(&self) -> Result<Context, String> {
+        Context::from_json_value(self.value(), None).map_err(|error| error.to_string())
+    }
+
+    /// As JSON, with every signal.
+    pub(crate) fn value(&self) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
         let signals: BTreeMap<_, _> = SignalName::ALL
             .iter()
@@ -195,7 +200,7 @@ impl Situation {
         if let Some(members) = value.as_object_mut() {
             members.insert("signals".to_owned(), json!(signals));
         }
-        Context::from_json_value(value, None).map_err(|error| error.to_string())
+        value
     }
 }
 

@@ -80,7 +80,7 @@ impl Scene {
             app: "shop".into(),
             user: "alice".into(),
             auth: Some(Box::new(Auth { amr: vec!["pwd".into(), "otp".into()], ..Auth::default() })),
-            client: Some(Box::new(Client { ip, user_agent: Some(agent.into()) })),
+            client: Some(Box::new(Client { ip, user_agent: Some(agent.into()), device_id: None })),
             attributes: None,
             grant: None,
             created_at: now,
@@ -143,12 +143,13 @@ impl Scene {
             now,
         };
         change(&mut question);
-        let (outcome, was_quick) = match self.memory.quick(&question, &self.policies) {
-            Some(outcome) => (outcome, true),
-            None => (self.memory.weigh(&question, &self.policies, &mut self.profile, &locate), false),
-        };
+        let quick = self.memory.quick(&question, &self.policies);
+        let was_quick = quick.is_some();
+        let answer =
+            quick.unwrap_or_else(|| self.memory.weigh(&question, &self.policies, &mut self.profile, &locate));
+        let (outcome, is_news) = (answer.outcome, answer.is_news);
         let json = outcome.json(&question);
-        Answer { outcome, was_quick, json }
+        Answer { outcome, was_quick, is_news, json }
     }
 
     fn check(&mut self, ip: &str, agent: &str, now: UnixTime) -> Answer {
@@ -159,6 +160,7 @@ impl Scene {
 struct Answer {
     outcome: Arc<Outcome>,
     was_quick: bool,
+    is_news: bool,
     json: String,
 }
 
@@ -206,6 +208,8 @@ fn a_bound_session_that_moves_proves_its_key_once() {
     let moved = scene.check(NEW_YORK, CHROME, at(300));
     moved.is(Some(Effect::Reprove));
     assert_eq!(moved.score(SignalName::TravelImpossible), 100);
+    assert!(moved.is_news);
+    assert!(!scene.check(NEW_YORK, CHROME, at(300)).is_news, "it is told once");
     scene.check(NEW_YORK, CHROME, at(301)).is(Some(Effect::Reprove));
     scene.prove(NEW_YORK, CHROME, at(302));
     let proved = scene.check(NEW_YORK, CHROME, at(303));
@@ -309,7 +313,6 @@ fn news_are_heard_at_the_next_check() {
     let mut scene = Scene::login(HOME, CHROME);
     scene.bind(HOME, CHROME, at(2));
     scene.check(HOME, CHROME, at(3)).is(None);
-    scene.memory.hear();
     let noncompliant = |question: &mut Question<'_>| question.posture = Posture::Noncompliant;
     scene.check_with(HOME, CHROME, at(4), noncompliant).is(Some(Effect::Deny));
     let told = scene.check_with(HOME, CHROME, at(70), |question| {

@@ -6,12 +6,15 @@ mod token;
 use std::{net::IpAddr, sync::Arc};
 
 use holdfast_core::{
-    Level, Rule, SessionId,
+    Level, Method, Rule, SessionId,
     check::{Decision, Reason, Verdict, judge_cookie, judge_session},
     cookie::AuthenticCookie,
     oauth::AccessToken,
     policy::{Access, Ambiguous, Demands, Route},
+    risk::ClientFields,
+    session::EndReason,
 };
+use holdfast_policy::Effect;
 use holdfast_store::{Backend, Found};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -27,6 +30,8 @@ use crate::{
         user_agent,
     },
     house::{App, Holdfast, of_session},
+    risk::{self, Sees, Weighed},
+    sessions,
     telemetry::{Event, EventName},
 };
 
@@ -49,6 +54,8 @@ pub(crate) struct Question<'a> {
     pub(crate) demands: Demands,
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) user_agent: Option<&'a str>,
+    /// What the client says of itself, to be compared.
+    pub(crate) says: ClientFields<'a>,
 }
 
 impl<'a> Question<'a> {
@@ -77,6 +84,14 @@ impl<'a> Question<'a> {
             fetch: FetchMetadata::read(|name| only(values(name))),
             client_ip: None,
             user_agent: values(header::USER_AGENT).next().map(user_agent),
+            says: ClientFields {
+                user_agent: values(header::USER_AGENT).next(),
+                brands: values(BRANDS).next(),
+                mobile: values(MOBILE).next(),
+                platform: values(PLATFORM).next(),
+                languages: values(header::ACCEPT_LANGUAGE).next(),
+                ja4: house.risk.ja4_header.clone().and_then(|name| values(name).next()),
+            },
         }
     }
 
@@ -91,7 +106,7 @@ impl<'a> Question<'a> {
     }
 
     /// The words that the route has for the audit trail.
-    fn tags(&self) -> &[Box<str>] {
+    pub(crate) fn tags(&self) -> &[Box<str>] {
         self.route.ok().flatten().map_or(&[], |route| &route.tags)
     }
 }
@@ -105,6 +120,8 @@ pub(crate) struct Answer {
     pub(crate) foreign: Option<Arc<AccessToken>>,
     /// The request may go on as nobody's: its route is public.
     is_anonymous: bool,
+    /// What the policy that refused it says to the client.
+    pub(crate) says: Option<Box<str>>,
     /// Why no route could be found for it.
     pub(crate) ambiguous: Option<Ambiguous>,
     pub(crate) status: StatusCode,
@@ -173,6 +190,11 @@ pub(crate) async fn check(
 ) -> Result<Answer, Trouble> {
     let Judged { verdict, found, foreign, confirms, nonce, refused } =
         judge(house, question, context).await?;
+    let weighed = weigh(house, question, &verdict, found.as_ref(), context).await?;
+    let (verdict, says) = match &weighed {
+        Some(weighed) => rule_on(house, verdict, weighed, found.as_ref(), context).await?,
+        None => (verdict, None),
+    };
     if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
         house.store.touch(found.session.record().id, context.now, confirms);
     }
@@ -190,6 +212,7 @@ pub(crate) async fn check(
         found: found.as_ref(),
         foreign: foreign.as_deref(),
         is_anonymous,
+        weighed: weighed.as_ref(),
     };
     report(house, question, &judged, context);
     let nonce = match refused.filter(|_| verdict.reason == Reason::UseDpopNonce) {
@@ -203,6 +226,7 @@ pub(crate) async fn check(
         found: found.filter(|_| !is_anonymous),
         foreign,
         is_anonymous,
+        says,
         ambiguous: question.route.err(),
         status: told.status,
         location: told.location,
@@ -301,10 +325,76 @@ struct Reported<'a> {
     found: Option<&'a Found>,
     foreign: Option<&'a AccessToken>,
     is_anonymous: bool,
+    weighed: Option<&'a Weighed>,
+}
+
+/// Weighs the context of a request whose session and credential are in order. A copy of a replaced cookie is noted, and
+/// stays refused.
+async fn weigh(
+    house: &Holdfast,
+    question: &Question<'_>,
+    verdict: &Verdict,
+    found: Option<&Found>,
+    context: &Context,
+) -> Result<Option<Weighed>, Trouble> {
+    let Some(found) = found.filter(|_| verdict.decision == Decision::Allow || verdict.stale_copy) else {
+        return Ok(None);
+    };
+    let is_proved = matches!(question.authorization, Authorization::Dpop(_));
+    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy };
+    risk::weigh(house, question, found.session.record(), sees, context).await.map(Some)
+}
+
+/// What the policies make of a request that could go on without them, and what they say to its client.
+async fn rule_on(
+    house: &Holdfast,
+    verdict: Verdict,
+    weighed: &Weighed,
+    found: Option<&Found>,
+    context: &Context,
+) -> Result<(Verdict, Option<Box<str>>), Trouble> {
+    let (ruling, Some(found)) = (&weighed.answer.outcome.ruling, found) else { return Ok((verdict, None)) };
+    if verdict.decision != Decision::Allow {
+        return Ok((verdict, None));
+    }
+    let record = found.session.record();
+    let answer = |decision, reason| Verdict { decision, reason, stale_copy: false };
+    let verdict = match ruling.effect {
+        None | Some(Effect::Flag) => return Ok((verdict, None)),
+        Some(Effect::StepUp) => answer(Decision::StepUp, Reason::RiskStepUp),
+        // Only a browser can be sent to prove its key; without a key, and where each request proves it, the user is asked.
+        Some(Effect::Reprove) => match &record.binding {
+            Some(binding) if binding.method == Method::Dbsc => answer(Decision::Reprove, Reason::RiskReprove),
+            Some(_) | None => answer(Decision::StepUp, Reason::RiskStepUp),
+        },
+        Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
+        Some(Effect::Revoke) => {
+            sessions::end(house, record.id, EndReason::Risk, context).await?;
+            answer(Decision::Deny, Reason::RiskRevoked)
+        }
+    };
+    Ok((verdict, ruling.says().map(Box::from)))
+}
+
+/// Tells, once, that policies have something against a request.
+fn report_news(house: &Holdfast, weighed: &Weighed, event: &Event<'_>, context: &Context) {
+    if !weighed.answer.is_news {
+        return;
+    }
+    let ruling = &weighed.answer.outcome.ruling;
+    for error in &ruling.errors {
+        house.log.error(context.now, &format!("a policy could not be evaluated: {error}"));
+        let failed = Event { event: Some(EventName::PolicyFailed), detail: Some(error), ..event.clone() };
+        house.record(context.now, &failed);
+    }
+    house.metrics.objections(&ruling.hits);
+    house.metrics.suspicions(&weighed.answer.outcome.assessment);
+    let says = ruling.hits.first().and_then(|hit| hit.says.as_deref());
+    house.record(context.now, &Event { event: Some(EventName::RiskRaised), detail: says, ..event.clone() });
 }
 
 fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, context: &Context) {
-    let Reported { verdict, rule, found, foreign, is_anonymous } = *reported;
+    let Reported { verdict, rule, found, foreign, is_anonymous, weighed } = *reported;
     let name = match verdict.decision {
         Decision::Allow if is_anonymous => EventName::RequestAnonymous,
         Decision::Allow => EventName::SessionChecked,
@@ -323,6 +413,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         trace_id: context.trace_id(),
         detail: ambiguous.as_deref(),
         tags: question.tags(),
+        risk: weighed.map(|weighed| weighed.json.as_str()),
         ..Event::default()
     };
     let vouched = foreign.map(|token| format!("vouched for by {}", token.issuer));
@@ -343,5 +434,12 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
             &Event { event: Some(EventName::CookieStale), detail: Some(detail), ..event.clone() },
         );
     }
+    if let Some(weighed) = weighed {
+        report_news(house, weighed, &event, context);
+    }
     house.record(context.now, &event);
 }
+
+const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
+const MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
+const PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platform");

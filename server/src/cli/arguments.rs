@@ -4,7 +4,9 @@ use std::{ffi::OsString, iter, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::{Exit, backup, completions, dev, doctor, healthcheck, man, restore, rotate_root_key, routes};
+use super::{
+    Exit, audit, backup, completions, dev, doctor, healthcheck, man, policy, restore, rotate_root_key, routes,
+};
 
 /// The command line as a whole: a command, or else the options of `dev`.
 #[derive(Debug, Parser)]
@@ -70,6 +72,10 @@ pub(super) enum Command {
     ///
     /// The same as GET /openapi.json on the internal listener.
     Openapi,
+    /// Whether an audit trail is as it was written.
+    Audit(audit::Arguments),
+    /// What policies make of requests: of one, and of those of an audit trail.
+    Policy(policy::Arguments),
     /// What the routes of a configuration make of a request.
     Routes(routes::Arguments),
 }

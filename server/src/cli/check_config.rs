@@ -33,11 +33,13 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
 /// Reads all but the root key, which the first start makes.
 fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let tls = config.public.tls.as_ref().map(server_config).transpose();
-    match (Secrets::read_before_first_start(config), tls, Geo::open(&config.risk)) {
-        (Ok(warnings), Ok(_tls), Ok(_geo)) => Ok(warnings),
-        (secrets, tls, geo) => {
+    let risk = (Geo::open(&config.risk), config.policy.read());
+    match (Secrets::read_before_first_start(config), tls, risk) {
+        (Ok(warnings), Ok(_tls), (Ok(_geo), Ok(_policies))) => Ok(warnings),
+        (secrets, tls, (geo, policies)) => {
             let problems = [secrets.err(), tls.err()].into_iter().flatten();
-            Err(problems.chain(geo.err().into_iter().flatten()).collect())
+            let problems = problems.chain(geo.err().into_iter().flatten());
+            Err(problems.chain(policies.err().into_iter().flatten()).collect())
         }
     }
 }
@@ -50,7 +52,7 @@ fn missing_folders(config: &Config) -> Vec<String> {
     };
     let files = [
         ("secrets.root_key_file", Some(&config.secrets.root_key_file)),
-        ("audit.file", config.audit.as_ref()),
+        ("audit.file", config.audit.file.as_ref()),
         ("store.path", store),
     ];
     let missing = files.into_iter().filter_map(|(key, file)| {

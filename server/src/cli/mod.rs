@@ -1,6 +1,7 @@
 //! The command line: arguments to one function each.
 
 mod arguments;
+mod audit;
 mod backup;
 mod check_config;
 mod completions;
@@ -10,6 +11,7 @@ mod healthcheck;
 mod man;
 mod new_token;
 mod operator;
+mod policy;
 mod restore;
 mod rotate_root_key;
 mod routes;
@@ -31,6 +33,7 @@ pub fn run(
     let environment = environment.into_iter().collect();
     match parse(arguments) {
         Err(ending) => ending,
+        Ok(Command::Audit(arguments)) => audit::audit(&arguments),
         Ok(Command::Backup(arguments)) => backup::backup(&arguments),
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),
@@ -39,6 +42,7 @@ pub fn run(
         Ok(Command::Healthcheck(arguments)) => healthcheck::healthcheck(&arguments.api),
         Ok(Command::Man(arguments)) => man::man(&arguments),
         Ok(Command::NewToken) => new_token::show_new_token(),
+        Ok(Command::Policy(arguments)) => policy::policy(&arguments, environment),
         Ok(Command::RotateRootKey(arguments)) => rotate_root_key::rotate_root_key(&arguments, environment),
         Ok(Command::Openapi) => Exit::done(openapi::document().trim_end()),
         Ok(Command::Restore(arguments)) => restore::restore(&arguments),

@@ -1,11 +1,14 @@
 //! The configuration: parsed once into values that need no more checking.
 
+mod audit;
 mod limits;
 mod oauth;
+mod policy;
 mod problem;
 mod reader;
 mod risk;
 mod routes;
+mod signals;
 mod source;
 mod telemetry;
 mod warnings;
@@ -26,13 +29,19 @@ use holdfast_core::{
 };
 use ipnet::IpNet;
 
+pub use audit::{AuditConfig, SinkConfig, SinkFormat, SinkKind, SinkStart};
 pub use limits::LimitsConfig;
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
+pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
 use reader::Reader;
 pub use risk::RiskConfig;
 pub use routes::RouteConfig;
+pub use signals::{
+    CredentialAction, ReceiverConfig, ReceiverDelivery, SignalsConfig, StreamReceiverConfig, SubjectFormat,
+    TransmitterConfig,
+};
 pub use telemetry::TelemetryConfig;
 
 use crate::token::TokenHash;
@@ -79,11 +88,15 @@ pub struct Config {
     /// Where the root key is, and former ones.
     pub secrets: SecretsConfig,
     /// Where the audit trail goes.
-    pub audit: Option<PathBuf>,
+    pub audit: AuditConfig,
     /// Whether each request is logged.
     pub log_requests: bool,
+    /// What is done about what is suspected.
+    pub policy: PolicyConfig,
     /// Where traces go.
     pub telemetry: TelemetryConfig,
+    /// Signals shared with other parties.
+    pub signals: SignalsConfig,
 }
 
 /// The public listener.
@@ -223,12 +236,15 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     let gateways = root.optional_section("gateways").map(read_gateways);
     let limits = limits::read_limits(root.section("limits"));
     let risk = risk::read_risk(root.section("risk"));
+    let policy = policy::read_policy(root.section("policy"));
     refuse_shared_addresses(&mut root, public.as_ref(), internal.as_ref(), gateways.as_ref());
     let store = read_store(root.section("store"));
     let secrets = read_secrets(root.section("secrets"));
-    let audit = read_audit(root.section("audit"));
+    let audit = audit::read_audit(root.section("audit"));
     let log_requests = read_log(root.section("log"));
     let telemetry = telemetry::read_telemetry(root.section("telemetry"));
+    let signals = signals::read_signals(root.section("signals"));
+    signals::refuse_misplaced_signals(&mut root, &signals, all_apps);
     root.finish();
     Some(Config {
         public: public?,
@@ -254,11 +270,13 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
         },
         limits,
         risk,
+        policy,
         store: store?,
         secrets: secrets?,
         audit,
         log_requests,
         telemetry,
+        signals,
     })
 }
 
@@ -484,12 +502,6 @@ fn read_secrets(mut section: Reader<'_>) -> Option<SecretsConfig> {
     let previous_root_key_files = section.take_or("previous_root_key_files", Vec::new());
     section.finish();
     Some(SecretsConfig { root_key_file: root_key_file?, previous_root_key_files })
-}
-
-fn read_audit(mut section: Reader<'_>) -> Option<PathBuf> {
-    let file = section.take("file");
-    section.finish();
-    file
 }
 
 fn read_log(mut section: Reader<'_>) -> bool {

@@ -146,16 +146,23 @@ pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
     let audiences = section.take_or("audiences", Vec::new());
     let apps = section.take_or("apps", Vec::new());
     let algorithms = section.take_or("algorithms", ALGORITHMS.to_vec());
-    let file: Option<PathBuf> = section.take("jwks_file");
-    let address: Option<String> = section.take("jwks_url");
     if algorithms.is_empty() {
         section.problem("algorithms", "name at least one of \"ES256\", \"EdDSA\", \"PS256\" and \"RS256\"");
     }
     refuse_twice(&mut section, "algorithms", &algorithms);
+    let source = read_source(&mut section);
+    section.finish();
+    Some(IssuerConfig { issuer: issuer?, audiences, apps, algorithms, source: source? })
+}
+
+/// Where the keys of an issuer are: in a file, or at an address.
+pub(super) fn read_source(section: &mut Reader<'_>) -> Option<KeySource> {
+    let file: Option<PathBuf> = section.take("jwks_file");
+    let address: Option<String> = section.take("jwks_url");
     if address.as_deref().is_some_and(|address| !is_fetchable(address)) {
         section.problem("jwks_url", "this is an https address, or http on the loopback interface");
     }
-    let source = match (file, address) {
+    match (file, address) {
         (Some(file), None) => Some(KeySource::File(file)),
         (None, Some(address)) => Some(KeySource::Address(address)),
         (Some(_), Some(_)) | (None, None) => {
@@ -165,9 +172,7 @@ pub(super) fn read_issuer(mut section: Reader<'_>) -> Option<IssuerConfig> {
             );
             None
         }
-    };
-    section.finish();
-    Some(IssuerConfig { issuer: issuer?, audiences, apps, algorithms, source: source? })
+    }
 }
 
 /// Each app's origin is the name under which this server issues tokens itself; and other issuers serve apps that are there.
@@ -201,7 +206,7 @@ pub(super) fn refuse_misplaced_issuers(
 }
 
 /// Keys that came over a network without TLS would be anybody's.
-fn is_fetchable(address: &str) -> bool {
+pub(super) fn is_fetchable(address: &str) -> bool {
     let Ok(uri) = address.parse::<http::Uri>() else { return false };
     let is_loopback = matches!(uri.host(), Some("127.0.0.1" | "[::1]" | "localhost"));
     match uri.scheme_str() {

@@ -179,6 +179,8 @@ text_values! {
     };
     holdfast_core::Origin: |text| text.parse().map_err(|error: holdfast_core::origin::MalformedOrigin| error.to_string());
     holdfast_core::dbsc::CookieName: |text| text.parse().map_err(|error: holdfast_core::dbsc::MalformedCookieName| error.to_string());
+    holdfast_policy::Mode: |text| text.parse().map_err(|error: holdfast_policy::UnknownMode| error.to_string());
+    http::HeaderName: |text| text.parse().map_err(|_| "a field name has letters, digits and \"-\", such as \"X-JA4\"".to_owned());
     holdfast_core::Level: |text| text.parse().map_err(|error: holdfast_core::level::UnknownLevel| error.to_string());
     holdfast_core::page::PageAddress: |text| text.parse().map_err(|error: holdfast_core::page::MalformedPage| error.to_string());
     holdfast_core::page::ParameterName: |text| text.parse().map_err(|error: holdfast_core::page::MalformedParameter| error.to_string());
@@ -258,6 +260,25 @@ impl Value for u32 {
     fn read(node: &Node, base: &Path) -> Result<Self, String> {
         let number = usize::read(node, base)?;
         Self::try_from(number).map_err(|_| format!("{number} does not fit: this is at most {}", Self::MAX))
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ByteSize(pub(super) u64);
+
+impl Value for ByteSize {
+    fn read(node: &Node, _base: &Path) -> Result<Self, String> {
+        let text = text_of(node)?;
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        let read = units.into_iter().find_map(|(unit, shift)| {
+            let digits = text.strip_suffix(unit)?;
+            let number: u64 = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            number.checked_mul(1 << shift)
+        });
+        read.map(Self).ok_or_else(|| {
+            format!("{text:?} does not fit: a size is a number and a unit, such as \"256MiB\"")
+        })
     }
 }
 

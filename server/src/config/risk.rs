@@ -13,6 +13,9 @@ pub struct RiskConfig {
     pub asn: Option<PathBuf>,
     /// The database that tells where an address is.
     pub city: Option<PathBuf>,
+    /// The field in which a gateway tells how the client's TLS handshake looks (JA4). The gateway must remove it from what
+    /// clients send.
+    pub ja4_header: Option<http::HeaderName>,
 }
 
 pub(super) fn read_risk(mut section: Reader<'_>) -> RiskConfig {
@@ -20,6 +23,7 @@ pub(super) fn read_risk(mut section: Reader<'_>) -> RiskConfig {
         anonymous: section.take("anonymous"),
         asn: section.take("asn"),
         city: section.take("city"),
+        ja4_header: section.take("ja4_header"),
     };
     section.finish();
     risk

@@ -71,6 +71,7 @@ pub(super) async fn login(
             user_agent: texts(&headers, header::USER_AGENT)
                 .next()
                 .map(|agent| Arc::from(agent.get(..512).unwrap_or(agent))),
+            device_id: None,
         })),
         attributes: None,
         grant: None,

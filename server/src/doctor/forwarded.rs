@@ -63,7 +63,7 @@ pub(super) async fn to_app(setup: &Setup, visit: &Visit, echo: Option<&str>) -> 
 
 /// The client's address in the audit trail, of a page and of the registration of `bound`, both of which forged it.
 pub(super) async fn address(setup: &Setup, visit: &Visit, page: &Page, bound: &Visit) -> Outcome {
-    let trail = match Trail::at_its_end(setup.config.audit.as_deref()) {
+    let trail = match Trail::at_its_end(setup.config.audit.file.as_deref()) {
         Ok(trail) => trail,
         Err(why) => return Outcome::NotChecked(why),
     };

@@ -85,7 +85,7 @@ impl Trail {
 
 /// Whether browsers have registered and then never refreshed.
 pub(super) fn refreshes(setup: &Setup) -> Outcome {
-    match Trail::at_its_end(setup.config.audit.as_deref()) {
+    match Trail::at_its_end(setup.config.audit.file.as_deref()) {
         Ok(trail) => judge(&trail.history(), setup.config.session.bound_cookie, setup.clock.now()).into(),
         Err(why) => Outcome::NotChecked(why),
     }

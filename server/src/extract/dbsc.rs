@@ -28,6 +28,11 @@ pub(crate) fn proof(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Rejecti
     read_raw_or_quoted(text).map(Some).ok_or(Rule::DHdr01.into())
 }
 
+/// What the browser calls itself, if it says so once.
+pub(crate) fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok())
+}
+
 /// The id of the session to refresh, as it was sent.
 ///
 /// # Errors

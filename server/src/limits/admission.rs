@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Limit, Limited,
-    pulse::{Pulse, WHOLE},
+    pulse::{PUBLIC, Pulse, WHOLE},
 };
 
 /// Counts the requests of one listener that are being answered, and turns away what is too much.
@@ -61,11 +61,7 @@ impl Admission {
 
     /// The internal listener gives away nothing while it is enough that the public one gives away nine tenths.
     const fn own_share(&self, share: u32) -> u32 {
-        if self.is_public {
-            share
-        } else {
-            share.saturating_sub(INTERNAL_FROM) * WHOLE / (WHOLE - INTERNAL_FROM)
-        }
+        if self.is_public { share } else { share.saturating_sub(PUBLIC) * WHOLE / (WHOLE - PUBLIC) }
     }
 
     /// One request in so many, evenly.
@@ -80,9 +76,6 @@ impl Drop for Admitted {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
-
-/// The share of public requests from which on internal ones are turned away too.
-const INTERNAL_FROM: u32 = WHOLE / 10 * 9;
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +98,7 @@ mod tests {
     fn a_share_is_turned_away_evenly_and_the_public_first() {
         let pulse = Arc::new(Pulse::new());
         let [public, internal] = [true, false].map(|is_public| Admission::new(Arc::clone(&pulse), is_public));
-        for (share, of_internal) in [(0, 0), (WHOLE / 2, 0), (INTERNAL_FROM, 0), (WHOLE, WHOLE)] {
+        for (share, of_internal) in [(0, 0), (WHOLE / 2, 0), (PUBLIC, 0), (WHOLE, WHOLE)] {
             assert_eq!(public.own_share(share), share);
             assert!(internal.own_share(share).abs_diff(of_internal) <= WHOLE / 100, "{share}");
         }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod buckets;
+mod line;
 mod prefix;
 mod pulse;
 mod shedding;
@@ -54,6 +55,8 @@ pub(crate) enum Limit {
     Connections,
     /// Connections from one address.
     ConnectionsPerAddress,
+    /// Writes that wait for the disk.
+    Disk,
     /// Header fields that came too slowly, or not at all.
     HeaderTimeout,
     /// An HTTP/2 connection that asked nothing.
@@ -125,6 +128,18 @@ impl Limits {
             Trouble::Busy
         })
     }
+
+    /// Lets a request begin that will have to wait for the disk, if it need not wait too long: `backlog` is what
+    /// [`Backend::backlog`](holdfast_store::Backend::backlog) says. It is asked before the work of a signature is done.
+    ///
+    /// Whoever ends a session does not ask: that is carried out however long it takes.
+    pub(crate) fn admit_write(&self, backlog: Duration) -> Result<(), Trouble> {
+        if backlog <= self.config.queue_delay {
+            return Ok(());
+        }
+        self.metrics.limited(Limit::Disk);
+        Err(Trouble::Overloaded)
+    }
 }
 
 impl Load {
@@ -137,11 +152,12 @@ impl Load {
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Address,
         Self::BodyTimeout,
         Self::Connections,
         Self::ConnectionsPerAddress,
+        Self::Disk,
         Self::HeaderTimeout,
         Self::IdleTimeout,
         Self::Load,
@@ -157,6 +173,7 @@ impl Limit {
             Self::BodyTimeout => "body_timeout",
             Self::Connections => "connections",
             Self::ConnectionsPerAddress => "connections_per_address",
+            Self::Disk => "disk",
             Self::HeaderTimeout => "header_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::Load => "load",
@@ -179,6 +196,7 @@ impl Limited {
             Limit::BodyTimeout
             | Limit::Connections
             | Limit::ConnectionsPerAddress
+            | Limit::Disk
             | Limit::HeaderTimeout
             | Limit::IdleTimeout
             | Limit::Load

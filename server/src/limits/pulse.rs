@@ -1,11 +1,14 @@
-//! How long work waits for a processor: a task that wants to wake up a hundred times a second, and sees how late it is.
+//! How long work waits for a processor: a task that wants its turn a hundred times a second, and sees how late it gets it.
 
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use super::shedding::Shedding;
+use super::{
+    line::end_of_the_line,
+    shedding::{FEWEST, Shedding},
+};
 
 /// The pulse of the runtime, and the share of requests to turn away that follows from it. Reading it costs a few
 /// nanoseconds.
@@ -20,6 +23,9 @@ pub(crate) struct Pulse {
     share: AtomicU32,
     /// Requests that came since the last beat.
     came: AtomicU64,
+    /// For how long requests have come although the beat was due, in microseconds, and when the last of them came.
+    busy: AtomicU64,
+    last: AtomicU64,
     target: AtomicU64,
 }
 
@@ -31,6 +37,8 @@ impl Pulse {
             delay: AtomicU64::new(0),
             share: AtomicU32::new(0),
             came: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            last: AtomicU64::new(0),
             target: AtomicU64::new(0),
         }
     }
@@ -48,11 +56,13 @@ impl Pulse {
             let due = Instant::now() + BEAT;
             self.due.store(micros(due.duration_since(self.began)), Ordering::Relaxed);
             tokio::time::sleep_until(due.into()).await;
+            end_of_the_line().await;
             let now = Instant::now();
             // The timer of the runtime is as fine as a millisecond.
             let delay = now.saturating_duration_since(due);
             shedding.set_target(self.target());
             let came = self.came.swap(0, Ordering::Relaxed);
+            self.busy.store(0, Ordering::Relaxed);
             let share = shedding.beat(delay, now.duration_since(last), came);
             self.delay.store(micros(delay), Ordering::Relaxed);
             self.share.store(part_of_whole(share), Ordering::Relaxed);
@@ -62,15 +72,23 @@ impl Pulse {
 
     /// Notes a request that came at `now`, and tells which share of its kind to turn away, of [`WHOLE`].
     pub(super) fn share_at(&self, now: Instant) -> u32 {
-        self.came.fetch_add(1, Ordering::Relaxed);
+        let came = self.came.fetch_add(1, Ordering::Relaxed);
         let share = self.share.load(Ordering::Relaxed);
-        if share == 0 {
-            return 0;
+        let now = micros(now.saturating_duration_since(self.began));
+        let late = now.saturating_sub(self.due.load(Ordering::Relaxed));
+        if late == 0 {
+            return share;
         }
-        // Between two beats the wait may have grown long again: the beat that does not come says so too.
-        let due = self.due.load(Ordering::Relaxed);
-        let late = micros(now.saturating_duration_since(self.began)).saturating_sub(due);
-        if late > 2 * self.target.load(Ordering::Relaxed) { WHOLE } else { share }
+        // Between two beats the line may have grown long: the beat that does not come says so too.
+        let most = 2 * self.target.load(Ordering::Relaxed);
+        if share > 0 && late > most {
+            return WHOLE;
+        }
+        // While the machine stands still no requests come, so a gap between two of them is not spent on requests.
+        let gap = now.saturating_sub(self.last.swap(now, Ordering::Relaxed)).min(GAP);
+        let busy = self.busy.fetch_add(gap, Ordering::Relaxed).saturating_add(gap);
+        // It is the requests that keep the beat from coming. Whoever joins the line now would wait for too long.
+        if came >= FEWEST && busy > most { PUBLIC.max(share) } else { share }
     }
 
     /// How long work waited last.
@@ -100,4 +118,64 @@ fn part_of_whole(share: f64) -> u32 {
 /// All requests.
 pub(super) const WHOLE: u32 = 1 << 16;
 
+/// The share of public requests from which on internal ones are turned away too.
+pub(super) const PUBLIC: u32 = WHOLE / 10 * 9;
+
 const BEAT: Duration = Duration::from_millis(10);
+
+/// No request takes longer than this until the next one has its turn, in microseconds.
+const GAP: u64 = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Duration = Duration::from_millis(20);
+
+    /// A pulse whose next beat is due in 10 ms, and that moment.
+    fn pulse() -> (Pulse, Instant) {
+        let pulse = Pulse::new();
+        pulse.set_target(TARGET);
+        pulse.due.store(micros(BEAT), Ordering::Relaxed);
+        let due = pulse.began + BEAT;
+        (pulse, due)
+    }
+
+    #[test]
+    fn a_line_that_grows_between_two_beats_is_seen() {
+        let (pulse, due) = pulse();
+        for milli in 0..=40 {
+            let shares: Vec<_> =
+                (0..10).map(|_| pulse.share_at(due + Duration::from_millis(milli + 1))).collect();
+            assert_eq!(shares, [0; 10], "{milli} ms");
+        }
+        assert_eq!(pulse.share_at(due + Duration::from_millis(42)), PUBLIC, "checks are answered on");
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_turns_nobody_away() {
+        let (pulse, due) = pulse();
+        (0..1000).for_each(|_| assert_eq!(pulse.share_at(due + Duration::from_millis(1)), 0));
+        let later = due + Duration::from_secs(5);
+        let milli = |number: u32| later + Duration::from_millis(1) * number;
+        assert!((0..30).all(|number| pulse.share_at(milli(number)) == 0), "it has only just gone on");
+        assert!((30..50).any(|number| pulse.share_at(milli(number)) == PUBLIC), "and cannot be done in time");
+    }
+
+    #[test]
+    fn few_requests_are_not_what_makes_a_machine_late() {
+        let (pulse, due) = pulse();
+        for number in 1..=1000 {
+            let share = pulse.share_at(due + Duration::from_millis(1) * number);
+            assert_eq!(share > 0, u64::from(number) > FEWEST, "{number}");
+        }
+    }
+
+    #[test]
+    fn once_it_is_an_overload_a_late_beat_turns_away_all() {
+        let (pulse, due) = pulse();
+        pulse.share.store(WHOLE / 2, Ordering::Relaxed);
+        assert_eq!(pulse.share_at(due + 2 * TARGET), WHOLE / 2);
+        assert_eq!(pulse.share_at(due + 2 * TARGET + Duration::from_micros(1)), WHOLE);
+    }
+}

@@ -68,7 +68,7 @@ const STEP: Duration = Duration::from_millis(100);
 
 /// Whoever has so little to do in that time is kept waiting by others on the machine, and turning requests away would not
 /// help.
-const FEWEST: u64 = 100;
+pub(super) const FEWEST: u64 = 100;
 
 /// A second.
 const RISE: f64 = 4.0;

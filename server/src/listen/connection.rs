@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Service,
+    head::read_head,
     patient::Patient,
     places::{Place, Places},
     quiet::Quiet,
@@ -165,14 +166,16 @@ impl Shared {
     async fn speak(
         &self,
         is_http2: bool,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
         limits: &LimitsConfig,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) {
+        let head = if is_http2 { Some(Vec::new()) } else { self.head(&mut stream, limits, &mut stop).await };
+        let Some(head) = head else { return };
         let quiet = is_http2.then(|| Arc::new(Quiet::new()));
         let service = self.service.for_peer(peer, limits.body_timeout, quiet.as_ref().map(Arc::clone));
-        let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+        let stream = TokioIo::new(Patient::new(head, stream, limits.write_timeout));
         match quiet {
             None => {
                 let connection = Box::pin(http1(limits).serve_connection(stream, service));
@@ -183,6 +186,29 @@ impl Shared {
                 self.until_its_end(connection, quiet.for_longer_than(limits.idle_timeout), stop).await;
             }
         }
+    }
+
+    /// The head of the first request, or whatever else came first; `None` if nothing came in time.
+    async fn head(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        limits: &LimitsConfig,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<Vec<u8>> {
+        let mut head = Vec::new();
+        let read = tokio::select! {
+            read = timeout(limits.header_timeout, read_head(stream, &mut head)) => Some(read),
+            _ = stop.wait_for(|stopping| *stopping) => None,
+        };
+        let read = match read {
+            Some(read) => read.inspect_err(|_elapsed| self.limited(Limit::HeaderTimeout)).ok()?,
+            // A request that has begun is served, also while the server stops.
+            None => {
+                let patience = if head.is_empty() { Duration::ZERO } else { DRAIN };
+                timeout(patience, read_head(stream, &mut head)).await.ok()?
+            }
+        };
+        read.ok().filter(|()| !head.is_empty()).map(|()| head)
     }
 
     fn is_public(&self) -> bool {
@@ -197,6 +223,8 @@ impl Shared {
         mut stop: watch::Receiver<bool>,
     ) {
         let patience = tokio::select! {
+            // First, so that a request whose head is here has begun before the connection is told to take no more.
+            biased;
             ended = connection.as_mut() => return self.count(&ended),
             () = idle => {
                 self.limited(Limit::IdleTimeout);

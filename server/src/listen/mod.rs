@@ -1,6 +1,7 @@
 //! Connections: accepted, wrapped in TLS, served, and let go of without losing a request.
 
 mod connection;
+mod head;
 mod patient;
 mod places;
 mod quiet;

@@ -1,4 +1,4 @@
-//! A stream that waits only so long for its other end to take what is written.
+//! A stream that waits only so long for its other end to take what is written, and of which a little was read already.
 
 use std::{
     io::{self, IoSlice},
@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
@@ -14,6 +15,8 @@ use tokio::{
 
 /// Ends with [`io::ErrorKind::TimedOut`] when nothing could be written for `patience`.
 pub(super) struct Patient<S> {
+    /// What was read before.
+    head: Bytes,
     stream: S,
     patience: Duration,
     /// While the other end takes nothing.
@@ -21,8 +24,8 @@ pub(super) struct Patient<S> {
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+    pub(super) fn new(head: impl Into<Bytes>, stream: S, patience: Duration) -> Self {
+        Self { head: head.into(), stream, patience, stalled: None }
     }
 
     fn watch<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -42,7 +45,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.head.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.head.len().min(buffer.remaining());
+        buffer.put_slice(self.head.get(..count).unwrap_or_default());
+        self.head.advance(count);
+        if self.head.is_empty() {
+            self.head = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -85,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_and_who_takes_slowly_is_not() {
         let (near, mut far) = tokio::io::duplex(16);
-        let mut near = Patient::new(near, Duration::from_millis(50));
+        let mut near = Patient::new(Bytes::new(), near, Duration::from_millis(50));
         let error = near.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 
@@ -101,5 +113,18 @@ mod tests {
         });
         near.write_all(&[0; 192]).await.unwrap();
         slow.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_comes_first() {
+        let (near, mut far) = tokio::io::duplex(16);
+        far.write_all(b" and more").await.unwrap();
+        drop(far);
+        let mut near = Patient::new(&b"the head"[..], near, Duration::from_millis(50));
+        let mut first = [0; 3];
+        near.read_exact(&mut first).await.unwrap();
+        let mut rest = Vec::new();
+        near.read_to_end(&mut rest).await.unwrap();
+        assert_eq!((&first, &*rest), (b"the", &b" head and more"[..]));
     }
 }

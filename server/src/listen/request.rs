@@ -260,7 +260,7 @@ impl Shared {
             Trouble::Store(unavailable) => unavailable.to_string(),
             Trouble::Contention | Trouble::Randomness => trouble.to_string(),
             // Counted where it was met; a client that asks too much must not fill the disk as well.
-            Trouble::Busy => return,
+            Trouble::Busy | Trouble::Overloaded => return,
             // An operator who has taken an app out knows it, and its browsers ask on.
             Trouble::App => return,
             // Told once, where the keys were asked for, and not for each token that somebody may make up.

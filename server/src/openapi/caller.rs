@@ -19,6 +19,8 @@ pub(super) enum Caller {
     ConfidentialClient,
     Gateway,
     Operator,
+    /// Somebody who shares signals.
+    Transmitter,
 }
 
 impl Caller {
@@ -30,6 +32,7 @@ impl Caller {
             Self::ConfidentialClient => json!({ "clientSecret": [] }),
             Self::Gateway => json!({ "gatewaySecret": [] }),
             Self::Operator => json!({ "operatorToken": [] }),
+            Self::Transmitter => json!({ "transmitterToken": [] }),
         }
     }
 }
@@ -70,6 +73,10 @@ pub(super) fn security_schemes() -> Value {
             "type": "http", "scheme": "bearer",
             "description": "The operators' token: sees and ends every app's sessions, and makes backups.",
         },
+        "transmitterToken": {
+            "type": "http", "scheme": "bearer",
+            "description": "The token of one of [[signals.receivers]], which its transmitter sends.",
+        },
         "gatewaySecret": {
             "type": "apiKey", "in": "header", "name": "Holdfast-Gateway-Secret",
             "description": "From an address in [gateways] trusted.",
@@ -87,14 +94,16 @@ pub(super) fn security_schemes() -> Value {
 }
 
 /// The groups of operations.
-pub(super) const TAGS: [(&str, &str); 6] = [
+pub(super) const TAGS: [(&str, &str); 8] = [
     ("browsers", "The public listener, below /_holdfast/ on the app's origin"),
     (
         "oauth",
         "The public listener, on the app's origin: OAuth clients whose tokens are bound to a key (RFC 9449)",
     ),
     ("sessions", "What apps and operators do with sessions"),
+    ("devices", "What apps and operators know of devices"),
     ("checks", "Apps ask about requests"),
     ("gateways", "Gateways ask about requests"),
+    ("signals", "The public listener: events shared with other parties (OpenID SSF 1.0)"),
     ("operations", "Operators and their machines"),
 ];

@@ -8,14 +8,17 @@ mod answer;
 pub(crate) mod browsers;
 mod caller;
 pub(crate) mod checks;
+pub(crate) mod devices;
 pub(crate) mod oauth;
 mod operation;
 pub(crate) mod operations;
 mod schemas;
 pub(crate) mod sessions;
 mod share;
+pub(crate) mod signals;
 pub(crate) mod store;
 mod table;
+pub(crate) mod trail;
 
 pub(crate) use operation::Operation;
 pub(crate) use table::Table;

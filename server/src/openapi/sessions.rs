@@ -70,6 +70,20 @@ pub(crate) fn end_one() -> Operation {
         .trouble()
 }
 
+pub(crate) fn usage() -> Operation {
+    Operation::new(TAG, "reportUsage", "What was sent in a session")
+        .says(
+            "Gateways do not see how much an app answers. An app that exports data says it here, and a burst is noticed \
+             (export.burst) at the next check.",
+        )
+        .by_app()
+        .path("id", ID)
+        .json_body(true, "Usage")
+        .answer(StatusCode::NO_CONTENT, Answer::new("It is counted."))
+        .problem(ProblemCode::SessionUnknown)
+        .trouble()
+}
+
 pub(crate) fn regenerate() -> Operation {
     Operation::new(TAG, "regenerateSession", "The same user goes on under a new id")
         .by_app()

@@ -48,6 +48,15 @@ impl Table {
         self.on(MethodFilter::POST, &["post"], path, handler, describe)
     }
 
+    /// Answers `PUT`.
+    pub(crate) fn put<H, T>(self, path: &'static str, handler: H, describe: fn() -> Operation) -> Self
+    where
+        H: Handler<T, Arc<Holdfast>>,
+        T: 'static,
+    {
+        self.on(MethodFilter::PUT, &["put"], path, handler, describe)
+    }
+
     /// Answers `DELETE`.
     pub(crate) fn delete<H, T>(self, path: &'static str, handler: H, describe: fn() -> Operation) -> Self
     where

@@ -1,6 +1,7 @@
 //! The stable words of answers: what apps, logs and metrics tell them apart by.
 
 use holdfast_core::{Rule, check::Reason};
+use holdfast_ssf::DeliveryError;
 use http::StatusCode;
 
 use crate::telemetry::RefusalCode;
@@ -41,6 +42,12 @@ impl From<RefusalCode> for Code {
     }
 }
 
+impl From<DeliveryError> for Code {
+    fn from(error: DeliveryError) -> Self {
+        Self(error.as_str())
+    }
+}
+
 impl From<Rule> for Code {
     fn from(rule: Rule) -> Self {
         Self(rule.code())
@@ -77,6 +84,10 @@ macro_rules! problem_codes {
 problem_codes! {
     /// The app of this session is not configured at the moment. Nothing was decided.
     AppUnconfigured = SERVICE_UNAVAILABLE "app_unconfigured";
+    /// No audit trail is kept here.
+    AuditOff = NOT_FOUND "audit_off";
+    /// A file of the audit trail cannot be read. Nothing was decided.
+    AuditUnreadable = SERVICE_UNAVAILABLE "audit_unreadable";
     /// The file is no backup, not whole, or not this server's. Nothing of it was taken.
     BadBackup = BAD_REQUEST "bad_backup";
     /// The request is not what the call takes; the detail says what is.
@@ -101,6 +112,10 @@ problem_codes! {
     InternalError = INTERNAL_SERVER_ERROR "internal_error";
     /// The issuer of the access token has never told its keys. Nothing was decided.
     IssuerUnavailable = SERVICE_UNAVAILABLE "issuer_unavailable";
+    /// Nothing that is still good is known of this device from the caller.
+    DeviceUnknown = NOT_FOUND "device_unknown";
+    /// The caller has told of as many devices as are remembered of one caller.
+    DevicesFull = INSUFFICIENT_STORAGE "devices_full";
     /// The endpoint takes another method; Allow says which.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed";
     /// The thief of the demo has no such copy.
@@ -121,6 +136,8 @@ problem_codes! {
     SessionUnknown = NOT_FOUND "session_unknown";
     /// The store does not answer. Nothing was decided.
     StoreUnavailable = SERVICE_UNAVAILABLE "store_unavailable";
+    /// There are as many listeners as this server has places for.
+    TooManyListeners = SERVICE_UNAVAILABLE "too_many_listeners";
     /// No API token, more than one, or one that is not known.
     Unauthorized = UNAUTHORIZED "unauthorized";
     /// Host is the origin of no app, and there are several.

@@ -50,6 +50,7 @@ struct AuthView<'a> {
 struct ClientView<'a> {
     ip: Option<std::net::IpAddr>,
     user_agent: Option<&'a str>,
+    device_id: Option<&'a str>,
 }
 
 impl<'a> SessionView<'a> {
@@ -82,6 +83,10 @@ impl<'a> SessionView<'a> {
             client: ClientView {
                 ip: record.client.as_ref().and_then(|client| client.ip),
                 user_agent: record.client.as_ref().and_then(|client| client.user_agent.as_deref()),
+                device_id: record
+                    .client
+                    .as_ref()
+                    .and_then(|client| Some(client.device_id.as_ref()?.as_str())),
             },
             attributes: serde_json::from_str(record.attributes.as_deref().unwrap_or("{}"))
                 .unwrap_or(RawValue::NULL),

@@ -75,6 +75,7 @@ pub(crate) async fn check(
     let body = Output {
         decision: answer.verdict.decision.as_str(),
         reason: reason.as_str(),
+        detail: answer.says.as_deref().unwrap_or_else(|| reason.says()),
         status: answer.status.as_u16(),
         session: answer
             .found
@@ -135,6 +136,7 @@ impl Require {
 struct Output<'a> {
     decision: &'static str,
     reason: &'static str,
+    detail: &'a str,
     status: u16,
     session: Option<SessionView<'a>>,
     request_headers: Vec<(&'static str, String)>,

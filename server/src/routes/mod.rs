@@ -1,6 +1,8 @@
 //! One endpoint, one file: what can go wrong, what that means in HTTP, the handler.
 
 pub(crate) mod check;
+pub(crate) mod devices;
+pub(crate) mod events;
 pub(crate) mod ext_authz;
 pub(crate) mod jwks;
 pub(crate) mod logout;
@@ -11,6 +13,7 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod resume;
 pub(crate) mod sessions;
+pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod verify;
 

@@ -27,6 +27,7 @@ use crate::{
     limits::Use,
     random::random,
     respond::{Code, Problem, ProblemCode, expired_cookies, header_value},
+    risk::proved,
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
 };
@@ -42,6 +43,7 @@ pub(crate) async fn refresh(
             if rotated {
                 let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
                 house.record_of(EventName::SessionRefreshed, &session, &context, about);
+                proved(&house, session.record(), dbsc::user_agent(request.headers()), &context).await;
             }
             bound_answer(&house, &app, &session, &context)
                 .unwrap_or_else(|trouble| Problem::from(trouble).into_response())
@@ -104,6 +106,9 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
     let proof = dbsc::proof(headers).map_err(|rejection| Failure::Malformed(rejection, None))?;
     // A malformed id is an unknown one; the answer must not tell them apart.
     let id = id.parse().map_err(|_| Failure::Unknown)?;
+    if proof.is_some() {
+        house.admit_write()?;
+    }
     for _ in 0..MOST_RACES {
         // D-REF-01 · DBSC §8.8: a session that has ended stays so, whatever proof comes.
         let found = find_alive(house, id, context.now).await?.ok_or(Failure::Unknown)?;

@@ -22,6 +22,7 @@ use crate::{
     house::{App, Holdfast},
     limits::Use,
     respond::Problem,
+    risk::proved,
     sessions::{MOST_RACES, find_alive},
     telemetry::{Event, EventName},
 };
@@ -37,6 +38,7 @@ pub(crate) async fn register(
         Ok((app, session)) => {
             let about = Event { client_ip: Some(context.client_ip), ..Event::default() };
             house.record_of(EventName::SessionBound, &session, &context, about);
+            proved(&house, session.record(), dbsc::user_agent(request.headers()), &context).await;
             Ok(bound_answer(&house, &app, &session, &context)?)
         }
         Err(failure) => {
@@ -66,6 +68,7 @@ async fn bind(
     let proof = dbsc::proof(headers)?.ok_or(Rejection::of(Rule::DReg01))?;
     // The challenge is ours and of this session: who only knows the session's id has none.
     let session = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?.session();
+    house.admit_write()?;
     house.limits.take_of_session(session, Use::Registration)?;
     for _ in 0..MOST_RACES {
         let unverified = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?;

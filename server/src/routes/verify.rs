@@ -160,9 +160,10 @@ fn refuse(answer: Answer, app: &App, redirects: Redirects) -> Response {
     extra.extend(answer.nonce.map(|nonce| (dpop::NONCE, nonce)));
     extra.extend(answer.set_cookie.map(|cookie| (header::SET_COOKIE, header_value(cookie))));
     extra.extend(IDENTITY.map(|name| (name, HeaderValue::from_static(""))));
-    let detail: Cow<'static, str> = match answer.ambiguous {
-        Some(why) => format!("{}: {why}", reason.says().trim_end_matches('.')).into(),
-        None => reason.says().into(),
+    let detail: Cow<'_, str> = match (answer.ambiguous, answer.says) {
+        (Some(why), _) => format!("{}: {why}", reason.says().trim_end_matches('.')).into(),
+        (None, Some(says)) => String::from(says).into(),
+        (None, None) => reason.says().into(),
     };
     Problem::new(status, reason, detail).with_all(extra).into_response()
 }

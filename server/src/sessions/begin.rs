@@ -14,6 +14,7 @@ use crate::{
     error::Trouble,
     house::Holdfast,
     random::random,
+    risk,
     telemetry::{Event, EventName},
 };
 
@@ -44,7 +45,9 @@ pub(crate) async fn open(
 ) -> Result<Arc<Session>, Trouble> {
     let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
     let session = create(house, first).await?.ok_or(Trouble::Contention)?;
-    house.record_of(EventName::SessionCreated, &session, context, Event::default());
+    let weighed = risk::login(house, session.record()).await?;
+    let about = Event { risk: Some(&weighed), ..Event::default() };
+    house.record_of(EventName::SessionCreated, &session, context, about);
     match make_room(house, &session, previous, context).await {
         Ok(()) => Ok(session),
         Err(trouble) => {
@@ -83,6 +86,8 @@ pub(crate) async fn regenerate(
     let _turn = house.turns.of(&old.record().app, &old.record().user).await;
     let follow = |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, context.now);
     let Some(session) = create(house, follow).await? else { return Ok(None) };
+    // Before the old one ends, which forgets its trail.
+    house.risk.memory.follow(old.record(), session.record(), auth.is_some(), context.now);
     if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
         end(house, session.record().id, EndReason::Revoked, context).await?;
         return Ok(None);

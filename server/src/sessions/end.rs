@@ -86,6 +86,7 @@ pub(crate) async fn replace_presented(
 }
 
 pub(crate) fn record_end(house: &Holdfast, session: &Session, context: &Context) {
+    house.risk.memory.forget(session.record());
     let reason = session.record().ended.map(|ended| ended.reason.as_str());
     house.record_of(EventName::SessionEnded, session, context, Event { reason, ..Event::default() });
 }

@@ -1,50 +1,104 @@
 //! The audit trail: one JSON object a line, of everything that happened to a session.
 
 use std::{
-    fs::OpenOptions,
     io,
     net::IpAddr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use holdfast_audit::{Files, Observer, Target, Trail, rfc3339};
 use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime, trace::TraceId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{line::Line, sink::Sink, stamp::rfc3339};
+use super::{Log, line::Line};
+use crate::Clock;
 
 /// Where events go.
 pub(crate) struct Audit {
-    sink: Option<Sink>,
+    trail: Option<Arc<Trail>>,
     /// Lines that no disk took, in this file and those before it.
     lost: Arc<AtomicU64>,
+    /// The number of the last line that was written.
+    head: watch::Sender<u64>,
+    /// Whether those who listen shall go.
+    ending: watch::Sender<bool>,
+    /// The places of those who listen.
+    places: Arc<Semaphore>,
+}
+
+/// What somebody needs who follows the trail: its files, and to be told that there is more.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    pub(crate) files: Arc<Files>,
+    pub(crate) head: watch::Receiver<u64>,
+    /// Turns true when the house is left: by a new configuration, or because the server stops.
+    pub(crate) ending: watch::Receiver<bool>,
 }
 
 impl Audit {
     /// Keeps no trail.
     pub(crate) fn none() -> Self {
-        Self { sink: None, lost: Arc::default() }
+        Self {
+            trail: None,
+            lost: Arc::default(),
+            head: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
+            places: Arc::new(Semaphore::new(MOST_LISTENERS)),
+        }
     }
 
-    /// A trail that goes on in this file, made with mode 0600 if it is new: also where a file of the same name was moved
-    /// away. The trail before stays usable for whoever still has it.
+    /// A trail that goes on in this file. It is one chain with the trail before, which stays usable for whoever still has
+    /// it: both write into the same file from now on.
     ///
     /// # Errors
-    /// If the file cannot be opened for appending.
-    pub(crate) fn followed_by(&self, path: Option<&Path>) -> io::Result<Self> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let lost = Arc::clone(&self.lost);
-        let Some(path) = path else { return Ok(Self { sink: None, lost }) };
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(Self { sink: Some(Sink::start_counting("audit", file, Arc::clone(&lost))?), lost })
+    /// If a trail that did not exist before cannot begin. One that goes on cannot fail.
+    pub(crate) fn followed_by(
+        &self,
+        target: Option<Target>,
+        clock: &Clock,
+        log: &Arc<Log>,
+    ) -> io::Result<Self> {
+        let (lost, head) = (Arc::clone(&self.lost), self.head.clone());
+        let trail = match (target, &self.trail) {
+            (None, _) => None,
+            (Some(target), Some(trail)) => {
+                trail.go_on_in(target);
+                Some(Arc::clone(trail))
+            }
+            (Some(target), None) => {
+                let asked = clock.clone();
+                let observer = Told { log: Arc::clone(log), clock: clock.clone(), head: head.clone() };
+                let now = Box::new(move || asked.now());
+                Some(Arc::new(Trail::begin(target, now, Box::new(observer), Arc::clone(&lost))?))
+            }
+        };
+        let places = Arc::clone(&self.places);
+        Ok(Self { trail, lost, head, ending: watch::Sender::new(false), places })
     }
 
     /// Writes an event.
     pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
-        let Some(sink) = &self.sink else { return };
-        sink.line(|out| event.write(now, out));
+        let Some(trail) = &self.trail else { return };
+        trail.line(|out| event.write(now, out));
+    }
+
+    /// What is needed to follow the trail; none if there is none.
+    pub(crate) fn listen(&self) -> Option<Listening> {
+        let files = self.trail.as_ref()?.files();
+        Some(Listening { files, head: self.head.subscribe(), ending: self.ending.subscribe() })
+    }
+
+    /// A place for somebody who listens; none if all are taken.
+    pub(crate) fn listener(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// Tells those who listen to go: what they may see is judged when they come again.
+    pub(crate) fn end_listeners(&self) {
+        self.ending.send_replace(true);
     }
 
     /// How many events were lost to a disk that did not take them.
@@ -54,9 +108,32 @@ impl Audit {
 
     /// Writes what is pending.
     pub(crate) fn close(&self) {
-        if let Some(sink) = &self.sink {
-            sink.close();
+        if let Some(trail) = &self.trail {
+            trail.close();
         }
+    }
+}
+
+/// Tells of the thread that writes.
+struct Told {
+    log: Arc<Log>,
+    clock: Clock,
+    head: watch::Sender<u64>,
+}
+
+impl Observer for Told {
+    fn written(&self, head: u64) {
+        self.head.send_replace(head);
+    }
+
+    fn failing(&self, error: &io::Error) {
+        let says =
+            format!("audit.file cannot be written: {error}; events wait in memory, up to 64 MiB of them");
+        self.log.error(self.clock.now(), &says);
+    }
+
+    fn works_again(&self) {
+        self.log.info(self.clock.now(), "audit.file is written again");
     }
 }
 
@@ -81,6 +158,8 @@ macro_rules! event_names {
 }
 
 event_names! {
+    /// Events were not told to a sink: they had to be removed before it took them.
+    AuditSinkLost = "audit.sink_lost";
     /// A second key was brought for a bound session.
     BindingConflict = "binding.conflict";
     /// Somebody said to be an OAuth client, or an app, and could not show it.
@@ -91,16 +170,22 @@ event_names! {
     ConfigRejected = "config.rejected";
     /// A copy of a cookie that its owner's browser has long replaced is in use.
     CookieStale = "cookie.stale";
+    /// Somebody told something new of a device.
+    DevicePostureChanged = "device.posture_changed";
     /// Somebody asked as a gateway and was not taken for one.
     GatewayRefused = "gateway.refused";
     /// A database of addresses is in force from now on.
     GeoLoaded = "geo.loaded";
     /// A database of addresses was to be loaded, and is not in order; the one before it stays.
     GeoRejected = "geo.rejected";
+    /// A policy could not be evaluated, and so refused.
+    PolicyFailed = "policy.failed";
     /// A proof was refused.
     ProofRejected = "proof.rejected";
     /// A request went on as nobody's, since its route is public.
     RequestAnonymous = "request.anonymous";
+    /// Policies have something against a request that they had not against the one before.
+    RiskRaised = "risk.raised";
     /// A device bound a session.
     SessionBound = "session.bound";
     /// A request was allowed.
@@ -117,6 +202,10 @@ event_names! {
     SessionRegenerated = "session.regenerated";
     /// A device proved its key.
     SessionRefreshed = "session.refreshed";
+    /// An event of somebody else's came.
+    SignalReceived = "signal.received";
+    /// An event of somebody else's was not taken.
+    SignalRejected = "signal.rejected";
     /// A backup went out, whole or in part.
     StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.
@@ -187,3 +276,6 @@ impl Event<'_> {
         line.end();
     }
 }
+
+/// Each holds a connection for hours.
+const MOST_LISTENERS: usize = 64;

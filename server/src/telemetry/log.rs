@@ -2,9 +2,10 @@
 
 use std::{io, sync::Arc};
 
+use holdfast_audit::rfc3339;
 use holdfast_core::UnixTime;
 
-use super::{line::Line, sink::Sink, stamp::rfc3339};
+use super::{line::Line, sink::Sink};
 
 /// Where log lines go.
 pub(crate) struct Log {

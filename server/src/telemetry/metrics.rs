@@ -6,7 +6,9 @@ use holdfast_core::{
     Rule, UnixTime,
     check::{Decision, Reason},
     dbsc::headers::SkipReason,
+    risk::{Assessment, Score, SignalName},
 };
+use holdfast_policy::Hit;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -14,7 +16,7 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::{geo::Kind, limits::Limit};
+use crate::{geo::Kind, limits::Limit, signals::SignalOutcome};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -23,8 +25,11 @@ pub(crate) struct Metrics {
     events: Vec<(EventName, Counter)>,
     rejections: Vec<(Rule, Counter)>,
     skipped: Vec<(SkipReason, Counter)>,
+    objections: Family<ObjectionLabels, Counter>,
+    suspicions: Vec<(SignalName, Counter)>,
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
+    signals: Vec<(SignalOutcome, Counter)>,
     limited: Vec<(Limit, Counter)>,
     geo_loads: Vec<(Kind, [Counter; 2])>,
     geo_built_at: Family<DatabaseLabels, Gauge>,
@@ -56,6 +61,18 @@ struct CheckLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EventLabels {
     event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObjectionLabels {
+    policy: String,
+    decision: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SuspicionLabels {
+    signal: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -111,6 +128,8 @@ impl Metrics {
         registry.register("gateway_refused", "Questions of gateways that were refused", refused.clone());
         let jwks = Family::<OutcomeLabels, Counter>::default();
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
+        let signals = Family::<OutcomeLabels, Counter>::default();
+        registry.register("signals_received", "Shared signals by what became of them", signals.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -121,6 +140,14 @@ impl Metrics {
         registry.register("sessions", "Sessions remembered, ended ones included", sessions.clone());
         let audit_lost = Gauge::default();
         registry.register("audit_events_lost", "Audit events that the disk did not take", audit_lost.clone());
+        let objections = Family::<ObjectionLabels, Counter>::default();
+        registry.register(
+            "policy_objections",
+            "Requests that a policy objected to and had not objected to before",
+            objections.clone(),
+        );
+        let suspicions = Family::<SuspicionLabels, Counter>::default();
+        registry.register("risk_signals", "Signals that stood behind an objection", suspicions.clone());
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("limited", "Requests and connections that met a limit", limited.clone());
         let geo_loads = Family::<DatabaseLoadLabels, Counter>::default();
@@ -181,6 +208,13 @@ impl Metrics {
                     (*reason, skipped.get_or_create_owned(&ReasonLabels { reason: reason.as_str() }))
                 })
                 .collect(),
+            objections,
+            suspicions: SignalName::ALL
+                .iter()
+                .map(|name| {
+                    (*name, suspicions.get_or_create_owned(&SuspicionLabels { signal: name.as_str() }))
+                })
+                .collect(),
             gateways_refused: RefusalCode::ALL
                 .iter()
                 .map(|code| (*code, refused.get_or_create_owned(&ReasonLabels { reason: code.as_str() })))
@@ -213,6 +247,12 @@ impl Metrics {
                 .map(|listener| connections.get_or_create_owned(&ListenerLabels { listener })),
             in_flight: METERED.map(|listener| in_flight.get_or_create_owned(&ListenerLabels { listener })),
             queue_delay,
+            signals: SignalOutcome::all()
+                .map(|outcome| {
+                    let labels = OutcomeLabels { outcome: outcome.as_str() };
+                    (outcome, signals.get_or_create_owned(&labels))
+                })
+                .collect(),
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
@@ -252,6 +292,26 @@ impl Metrics {
         increment(self.skipped.iter().find(|(name, _)| *name == reason).map(|(_, counter)| counter));
     }
 
+    /// Counts the policies that object to a request.
+    pub(crate) fn objections(&self, hits: &[Hit]) {
+        for hit in hits {
+            let labels = ObjectionLabels {
+                policy: hit.id.to_string(),
+                decision: hit.decision.as_str(),
+                mode: hit.mode.as_str(),
+            };
+            self.objections.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts what is suspected of it.
+    pub(crate) fn suspicions(&self, assessment: &Assessment) {
+        for signal in assessment.signals.iter().filter(|signal| signal.score > Score::NONE) {
+            let found = self.suspicions.iter().find(|(name, _)| *name == signal.name);
+            increment(found.map(|(_, counter)| counter));
+        }
+    }
+
     /// Counts an attempt to get the keys of another issuer.
     pub(crate) fn jwks(&self, succeeded: bool) {
         let [failed, ok] = &self.jwks;
@@ -260,6 +320,11 @@ impl Metrics {
         } else {
             failed.inc()
         };
+    }
+
+    /// Counts a shared signal that came.
+    pub(crate) fn signal(&self, outcome: SignalOutcome) {
+        increment(self.signals.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
     }
 
     /// Counts a request or a connection that met a limit.
@@ -361,6 +426,9 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
     match reason {
         Reason::Ok => &[Decision::Allow],
         Reason::AuthTooOld | Reason::BindingRequired => &[Decision::StepUp],
+        Reason::RiskReprove => &[Decision::Reprove],
+        Reason::RiskRevoked => &[Decision::Deny, Decision::Allow],
+        Reason::RiskStepUp => &[Decision::StepUp],
         Reason::ProofTooOld => &[Decision::Reprove, Decision::StepUp],
         // Of these, a public route lets the request through all the same.
         Reason::AbsoluteExpired

@@ -10,12 +10,11 @@ mod refusals;
 mod sampling;
 mod sink;
 mod spans;
-mod stamp;
 
-pub(crate) use audit::{Audit, Event, EventName};
+pub(crate) use audit::{Audit, Event, EventName, Listening};
+pub(crate) use holdfast_audit::{parse_rfc3339, rfc3339};
 pub(crate) use log::Log;
 pub(crate) use metrics::Metrics;
 pub(crate) use refusals::{RefusalCode, RefusalLines};
 pub(crate) use sampling::Sampling;
 pub(crate) use spans::{Finished, Spans};
-pub(crate) use stamp::{parse_rfc3339, rfc3339};

@@ -1,6 +1,6 @@
 //! Refused gateways: what is said of them, and how often.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{collections::HashSet, hash::Hash, net::IpAddr};
 
 use holdfast_core::UnixTime;
 use parking_lot::Mutex;
@@ -39,27 +39,28 @@ impl RefusalCode {
 
 /// Which refusals the audit trail has a line of: one a minute for each code and address, so that nobody can fill a disk by
 /// being refused. All of them are counted.
-#[derive(Debug, Default)]
-pub(crate) struct RefusalLines(Mutex<Told>);
+#[derive(Debug)]
+pub(crate) struct RefusalLines<C = RefusalCode>(Mutex<Told<C>>);
 
-#[derive(Debug, Default)]
-struct Told {
+#[derive(Debug)]
+struct Told<C> {
     minute: u64,
-    whom: HashSet<(RefusalCode, Option<IpAddr>)>,
+    whom: HashSet<(C, Option<IpAddr>)>,
+}
+
+impl<C> Default for RefusalLines<C> {
+    fn default() -> Self {
+        Self(Mutex::new(Told { minute: 0, whom: HashSet::new() }))
+    }
 }
 
 /// A refusal that is to be told.
 #[derive(Debug)]
 pub(crate) struct FirstOfItsMinute(());
 
-impl RefusalLines {
+impl<C: Copy + Eq + Hash> RefusalLines<C> {
     /// Takes the place of a line, if there is one left.
-    pub(crate) fn take(
-        &self,
-        code: RefusalCode,
-        peer: Option<IpAddr>,
-        now: UnixTime,
-    ) -> Option<FirstOfItsMinute> {
+    pub(crate) fn take(&self, code: C, peer: Option<IpAddr>, now: UnixTime) -> Option<FirstOfItsMinute> {
         let minute = now.as_secs() / 60;
         let mut told = self.0.lock();
         if told.minute != minute {

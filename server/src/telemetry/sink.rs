@@ -18,10 +18,12 @@ pub(super) struct Sink {
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
-    lost: Arc<AtomicU64>,
+    /// Lines that were not written.
+    lost: AtomicU64,
 }
 
 #[derive(Default)]
@@ -36,19 +38,7 @@ impl Sink {
     /// # Errors
     /// If the system has no thread to give.
     pub(super) fn start(name: &str, out: impl Write + Send + 'static) -> std::io::Result<Self> {
-        Self::start_counting(name, out, Arc::default())
-    }
-
-    /// A sink that counts its losses in `lost`.
-    ///
-    /// # Errors
-    /// If the system has no thread to give.
-    pub(super) fn start_counting(
-        name: &str,
-        out: impl Write + Send + 'static,
-        lost: Arc<AtomicU64>,
-    ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), lost });
+        let shared = Arc::new(Shared::default());
         let seen_by_writer = Arc::clone(&shared);
         let writer =
             thread::Builder::new().name(name.to_owned()).spawn(move || seen_by_writer.write_to(out))?;

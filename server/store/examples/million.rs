@@ -169,6 +169,7 @@ fn session(number: u64) -> Session {
                 )
                 .into(),
             ),
+            device_id: None,
         })),
         attributes: Some(r#"{"groups":["staff"]}"#.into()),
         grant: None,

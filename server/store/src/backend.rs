@@ -1,6 +1,6 @@
 //! The promises.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use holdfast_core::{
     SessionId, UnixTime,
@@ -155,6 +155,13 @@ pub trait Backend: Send + Sync {
         budget: usize,
         judge: &Judge,
     ) -> impl Future<Output = Result<Swept, Unavailable>> + Send;
+
+    /// How much longer a durable write that is handed over now takes than it would if none waited before it, as far as
+    /// can be told from those before. Zero where nothing waits, and in a store that waits for nothing.
+    ///
+    /// * Too long: requests are turned away that could have been served.
+    /// * Too short: they wait longer than their clients do.
+    fn backlog(&self) -> Duration;
 
     /// How many sessions are remembered, the ended ones among them.
     fn count(&self) -> usize;

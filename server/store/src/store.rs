@@ -135,6 +135,10 @@ impl Backend for Store {
         delegate!(self, store => store.sweep(now, budget, judge).await)
     }
 
+    fn backlog(&self) -> Duration {
+        delegate!(self, store => store.backlog())
+    }
+
     fn count(&self) -> usize {
         delegate!(self, store => store.count())
     }

@@ -12,7 +12,7 @@ async fn a_login_is_answered_as_the_contract_says() -> Result<()> {
         .login_with(json!({
             "user": "alice",
             "auth": { "acr": "urn:example:mfa", "amr": ["pwd", "otp"], "auth_time": "2026-11-22T09:59:00Z" },
-            "client": { "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 …" },
+            "client": { "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 …", "device_id": "laptop-7" },
             "attributes": { "groups": ["staff"] },
         }))
         .await?;
@@ -27,7 +27,7 @@ async fn a_login_is_answered_as_the_contract_says() -> Result<()> {
         "binding": { "method": "none", "level": "none", "algorithm": null, "key_thumbprint": null,
                      "bound_at": null, "last_proof_at": null, "proofs": 0 },
         "auth": { "acr": "urn:example:mfa", "amr": ["pwd", "otp"], "auth_time": "2026-11-22T09:59:00.000Z" },
-        "client": { "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 …" },
+        "client": { "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 …", "device_id": "laptop-7" },
         "attributes": { "groups": ["staff"] },
     });
     assert_eq!(session, &expected);
@@ -80,7 +80,7 @@ async fn only_a_user_is_required() -> Result<()> {
     let server = Server::start().await?;
     let login = server.login("alice").await?;
     let session = login.answer.at("/session");
-    assert_eq!(session["client"], json!({ "ip": null, "user_agent": null }));
+    assert_eq!(session["client"], json!({ "ip": null, "user_agent": null, "device_id": null }));
     assert_eq!(session["attributes"], json!({}));
     assert_eq!(session["auth"]["acr"], Value::Null);
     assert_eq!(session["auth"]["amr"], json!([]));

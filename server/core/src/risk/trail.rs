@@ -36,6 +36,7 @@ pub struct Trail {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Proof {
     network: Network,
+    location: Location,
     agent: Agent,
     at: UnixTime,
 }
@@ -131,12 +132,13 @@ impl Trail {
     }
 
     /// Notes that the device has proved its key from here.
-    pub fn prove(&mut self, network: Network, agent: Agent, now: UnixTime) {
+    pub fn prove(&mut self, from: &Sighting, agent: Agent) {
+        let Sighting { network, location, at } = *from;
         self.proofs.retain(|proof| (proof.network, proof.agent) != (network, agent));
         if self.proofs.len() >= MOST_PROOFS {
             self.proofs.remove(0);
         }
-        self.proofs.push(Proof { network, agent, at: now });
+        self.proofs.push(Proof { network, location, agent, at });
     }
 
     /// Adds to what is suspected of how the session began.
@@ -197,7 +199,11 @@ impl Trail {
     fn is_proved_from(&self, visit: &Visit) -> bool {
         let Some(from) = &visit.from else { return false };
         self.proofs.iter().any(|proof| {
-            proof.network.shares_site(&from.network)
+            // A device with both versions of the protocol may prove its key by the other one.
+            let is_other_version = !proof.network.shares_version(&from.network);
+            let places = proof.location.place().zip(from.location.place());
+            let shares_operator = places.is_some_and(|(there, here)| there.shares_operator(here));
+            (proof.network.shares_site(&from.network) || (is_other_version && shares_operator))
                 && proof.agent == visit.client.agent
                 && visit.now.since(proof.at) <= PROOF_COUNTS
         })

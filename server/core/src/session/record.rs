@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
+use super::DeviceId;
 use crate::{Level, Method, SessionId, UnixTime, jose::PublicKey, oauth::Grant};
 
 /// Everything a session is, as a store keeps it. Only [`crate::session::Session`] makes a changed one.
@@ -53,6 +54,8 @@ pub struct Client {
     pub ip: Option<IpAddr>,
     /// Its `User-Agent`. Shared, because a million sessions have few different ones.
     pub user_agent: Option<Arc<str>>,
+    /// The device it runs on, as the app names it.
+    pub device_id: Option<DeviceId>,
 }
 
 /// A device key and how often it has proved itself.

@@ -25,6 +25,13 @@ impl Outcome {
     }
 }
 
+/// The `risk` member of an event about a login: what was suspected of it. No policy is asked about a login.
+pub fn login_json(assessment: &Assessment) -> String {
+    let signals: Value = assessment.signals.iter().map(signal).collect();
+    let unknown: Vec<_> = assessment.unknown.iter().map(|name| name.as_str()).collect();
+    json!({ "score": assessment.highest().get(), "signals": signals, "unknown": unknown }).to_string()
+}
+
 /// The record but for the ages, without the brace that closes it.
 pub(super) fn record(
     subject: &Subject,

@@ -6,16 +6,15 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use holdfast_core::{
     SessionId, UnixTime,
-    risk::{Assessment, Client, ClientFields, Digest, Location, Network, Presence, Sighting, Trail},
+    risk::{
+        Assessment, Client, ClientFields, Digest, Location, Network, Posture, Presence, Sighting, Told, Trail,
+    },
     session::Record,
 };
 use parking_lot::Mutex;
@@ -29,8 +28,6 @@ pub struct Memory {
     /// By a hash of the user.
     presences: Box<[Mutex<Users>]>,
     hasher: RandomState,
-    /// How often something was told that concerns sessions already weighed.
-    news: AtomicU64,
 }
 
 type Sessions = HashMap<SessionId, Entry>;
@@ -43,6 +40,8 @@ pub(super) struct Entry {
     /// Its user has just authenticated again: wherever it is used first is where they are.
     pub(super) is_vouched_for: bool,
     weighed: Option<Weighed>,
+    /// The policies that objected to its last request.
+    objected: Vec<Arc<str>>,
     used_at: UnixTime,
 }
 
@@ -51,7 +50,8 @@ struct Weighed {
     from: Option<Network>,
     fields: Digest,
     revision: u64,
-    news: u64,
+    posture: Posture,
+    told: Told,
     is_proved: bool,
     at: UnixTime,
     seen: Seen,
@@ -95,13 +95,7 @@ impl Memory {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             presences: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            news: AtomicU64::new(0),
         }
-    }
-
-    /// Says that something was told that may concern any session: the next check of each weighs everything anew.
-    pub fn hear(&self) {
-        self.news.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets a session that has ended.
@@ -153,7 +147,7 @@ impl Memory {
         let is_like_before = weighed.from == from
             && weighed.revision == question.record.revision
             && weighed.is_proved == question.is_proved
-            && weighed.news == self.news.load(Ordering::Acquire)
+            && (weighed.posture, weighed.told) == (question.posture, question.told)
             && now >= weighed.at
             && now.since(weighed.at) < HOLDS
             && !is_between(weighed.at, question.session().binding_due, now)
@@ -177,7 +171,8 @@ impl Memory {
                 from: question.client_ip.map(Network::of),
                 fields: question.fields.digest(),
                 revision: question.record.revision,
-                news: self.news.load(Ordering::Acquire),
+                posture: question.posture,
+                told: question.told,
                 is_proved: question.is_proved,
                 at: question.now,
                 seen: seen.clone(),
@@ -186,26 +181,32 @@ impl Memory {
         }
     }
 
+    /// Keeps what was decided, and says whether it is news: policies object that did not object to the request before.
     pub(super) fn keep(
         &self,
         question: &Question<'_>,
         key: Key,
         policies: &Arc<Policies>,
         outcome: &Arc<Outcome>,
-    ) {
-        let Some(shard) = self.shard(question.record.id) else { return };
+    ) -> bool {
+        let Some(shard) = self.shard(question.record.id) else { return true };
         let mut shard = shard.lock();
-        let entry = shard.get_mut(&question.record.id);
-        let Some(weighed) = entry.and_then(|entry| entry.weighed.as_mut()) else { return };
+        let Some(entry) = shard.get_mut(&question.record.id) else { return true };
+        let objected: Vec<_> = outcome.ruling.hits.iter().map(|hit| Arc::clone(&hit.id)).collect();
+        let is_news =
+            !outcome.ruling.errors.is_empty() || objected.iter().any(|id| !entry.objected.contains(id));
+        entry.objected = objected;
+        let Some(weighed) = entry.weighed.as_mut() else { return is_news };
         // Somebody else may have weighed it anew meanwhile.
         if !Arc::ptr_eq(&weighed.seen.assessment, &outcome.assessment) {
-            return;
+            return is_news;
         }
         weighed.decided.retain(|(of, by, _)| of.target != key.target && Arc::ptr_eq(by, policies));
         if weighed.decided.len() >= MOST_DECIDED {
             weighed.decided.remove(0);
         }
         weighed.decided.push((key, Arc::clone(policies), Arc::clone(outcome)));
+        is_news
     }
 
     /// Does something with the trail of a session; begins it where the login was, if there is none.

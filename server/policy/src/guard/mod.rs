@@ -20,7 +20,7 @@ use holdfast_core::{
     session::Record,
 };
 
-pub use audit::{Recorded, UnreadableRisk};
+pub use audit::{Recorded, UnreadableRisk, login_json};
 pub use memory::Memory;
 use memory::{Key, Seen};
 pub use note::{decode_profile, encode_profile};
@@ -30,6 +30,15 @@ use super::{Policies, Ruling};
 
 /// Where an address is.
 pub type Locate<'a> = &'a dyn Fn(IpAddr) -> Location;
+
+/// The answer about a request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What was weighed and decided.
+    pub outcome: Arc<Outcome>,
+    /// Whether policies object that did not object to the request before.
+    pub is_news: bool,
+}
 
 /// What was weighed for a request, and what the policies made of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,13 +53,13 @@ pub struct Outcome {
 
 impl Memory {
     /// Answers from memory, if the session is used as before. `None` if everything has to be weighed.
-    pub fn quick(&self, question: &Question<'_>, policies: &Arc<Policies>) -> Option<Arc<Outcome>> {
+    pub fn quick(&self, question: &Question<'_>, policies: &Arc<Policies>) -> Option<Answer> {
         if question.is_stale_copy || question.target.is_export() {
             return None;
         }
         let (seen, cached) = self.recall(question, policies)?;
         match cached {
-            Some(outcome) => Some(outcome),
+            Some(outcome) => Some(Answer { outcome, is_news: false }),
             None => Some(self.decide(question, policies, &seen)),
         }
     }
@@ -62,7 +71,7 @@ impl Memory {
         policies: &Arc<Policies>,
         profile: &mut Profile,
         locate: Locate<'_>,
-    ) -> Arc<Outcome> {
+    ) -> Answer {
         let record = question.record;
         let from = sighting(question.client_ip, locate, question.now);
         let visit = Visit {
@@ -105,13 +114,13 @@ impl Memory {
         }
     }
 
-    fn decide(&self, question: &Question<'_>, policies: &Arc<Policies>, seen: &Seen) -> Arc<Outcome> {
+    fn decide(&self, question: &Question<'_>, policies: &Arc<Policies>, seen: &Seen) -> Answer {
         let (subject, situation) = (question.subject(), question.situation(seen));
         let ruling = policies.decide(&subject, &situation);
         let record = audit::record(&subject, &situation, &seen.assessment, &ruling);
         let outcome = Arc::new(Outcome { ruling, assessment: Arc::clone(&seen.assessment), record });
-        self.keep(question, Key::of(question, policies), policies, &outcome);
-        outcome
+        let is_news = self.keep(question, Key::of(question, policies), policies, &outcome);
+        Answer { outcome, is_news }
     }
 
     /// Weighs a login, begins the trail of its session, and learns from it.
@@ -162,7 +171,7 @@ impl Memory {
         let from = sighting(ip, locate, now);
         let began_strangely = self.with_trail(record, locate, now, |trail| {
             if let Some(from) = from {
-                trail.trail.prove(from.network, agent, now);
+                trail.trail.prove(&from, agent);
             }
             if let Some(ago) = rebound {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));

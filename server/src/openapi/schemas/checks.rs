@@ -46,6 +46,10 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "decision": refer("Decision"),
                 "reason": refer("Reason"),
+                "detail": {
+                    "type": "string",
+                    "description": "The reason as a sentence, or what the policy that decided says to the client.",
+                },
                 "status": {
                     "type": "integer", "enum": [200, 302, 303, 307, 401, 403],
                     "description": "What to send to the client when the decision is not allow.",
@@ -58,7 +62,7 @@ pub(super) fn schemas() -> Value {
                 "request_headers": refer("Headers"),
                 "response_headers": refer("Headers"),
             },
-            "required": ["decision", "reason", "status", "session", "request_headers", "response_headers"],
+            "required": ["decision", "reason", "detail", "status", "session", "request_headers", "response_headers"],
             "additionalProperties": false,
         },
     })

@@ -4,12 +4,23 @@ mod checks;
 mod oauth;
 mod sessions;
 
+use holdfast_audit::ControlEvent;
 use serde_json::{Value, json};
+
+use crate::telemetry::EventName;
 
 /// Every schema, by its name.
 pub(super) fn all() -> Value {
     let Value::Object(mut all) = sessions::schemas() else { return Value::Null };
-    for more in [checks::schemas(), browsers(), oauth::schemas(), store()] {
+    for more in [
+        checks::schemas(),
+        browsers(),
+        oauth::schemas(),
+        store(),
+        super::devices::schemas(),
+        super::signals::schemas(),
+        trail(),
+    ] {
         if let Value::Object(more) = more {
             all.extend(more);
         }
@@ -67,6 +78,38 @@ fn browsers() -> Value {
                 },
             },
             "required": ["keys"],
+        },
+    })
+}
+
+fn trail() -> Value {
+    let events = EventName::ALL.iter().map(|event| event.as_str());
+    let own = ControlEvent::ALL.iter().map(|event| event.as_str());
+    let names: Vec<_> = events.chain(own).collect();
+    let number = |says: &str| json!({ "type": "integer", "minimum": 0, "description": says });
+    json!({
+        "Event": {
+            "type": "object",
+            "description": "A line of the audit trail, as it is written. spec-notes/logging.md has its members.",
+            "properties": {
+                "time": { "type": "string", "format": "date-time" },
+                "event": { "type": "string", "enum": names },
+                "seq": number("Its number in the chain."),
+                "prev": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+                "hash": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+            },
+            "required": ["time", "event", "seq", "prev", "hash"],
+        },
+        "EventPage": {
+            "type": "object",
+            "properties": {
+                "events": { "type": "array", "items": refer("Event") },
+                "next_after": number("after of the next page: the last line that was looked at."),
+                "more": { "type": "boolean", "description": "Whether there is more to look at just now." },
+                "gone": number("How many lines after `after` are not kept any more."),
+            },
+            "required": ["events", "next_after", "more", "gone"],
+            "additionalProperties": false,
         },
     })
 }

@@ -59,8 +59,10 @@ pub(super) fn schemas() -> Value {
                 },
                 "client": {
                     "type": "object",
-                    "properties": { "ip": text_or_none(), "user_agent": text_or_none() },
-                    "required": ["ip", "user_agent"],
+                    "properties": {
+                        "ip": text_or_none(), "user_agent": text_or_none(), "device_id": text_or_none(),
+                    },
+                    "required": ["ip", "user_agent", "device_id"],
                     "additionalProperties": false,
                 },
                 "attributes": { "type": "object" },
@@ -106,6 +108,10 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "ip": { "type": ["string", "null"], "description": "An IPv4 or IPv6 address." },
                 "user_agent": { "type": ["string", "null"], "description": "Cut at 512 bytes." },
+                "device_id": {
+                    "type": ["string", "null"], "pattern": "^[!-~]{1,128}$",
+                    "description": "The device, as whoever manages it names it.",
+                },
             },
             "additionalProperties": false,
         },
@@ -161,6 +167,17 @@ pub(super) fn schemas() -> Value {
         "Regenerate": {
             "type": "object",
             "properties": { "auth": auth },
+            "additionalProperties": false,
+        },
+        "Usage": {
+            "type": "object",
+            "properties": {
+                "bytes": {
+                    "type": "integer", "minimum": 0,
+                    "description": "Bytes that the app has sent in this session, from routes that export data.",
+                },
+            },
+            "required": ["bytes"],
             "additionalProperties": false,
         },
         "Headers": {

@@ -61,6 +61,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
             return Err(Failure::Error(OAuthError::UnsupportedGrantType, says));
         }
     };
+    house.admit_write()?;
     let proof = prove(house, client, &grant, &headers, context).await?;
     let (session, refresh_token) = commit(house, client, &grant, &form, &proof, context).await?;
     house.store.touch(session.record().id, context.now, proof.get().nonce_is_worn.is_some());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use holdfast_core::session::{Client, Login};
+use holdfast_core::session::{Client, DeviceId, Login, MalformedDeviceId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -28,6 +28,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let previous = input.previous_cookie.clone();
     let (kind, login) = input.accept(&house, &app)?;
+    house.admit_write()?;
     match kind {
         Kind::Browser => {
             let begun = begin(&house, login, previous.as_deref(), &context).await?;
@@ -75,6 +76,7 @@ enum Kind {
 struct ClientInput {
     ip: Option<Box<str>>,
     user_agent: Option<Box<str>>,
+    device_id: Option<Box<str>>,
 }
 
 impl Input {
@@ -116,8 +118,15 @@ impl ClientInput {
         Ok(Box::new(Client {
             ip: self.ip.map(parse).transpose()?,
             user_agent: self.user_agent.map(|text| Arc::from(user_agent(&text))),
+            device_id: self.device_id.map(device_id).transpose()?,
         }))
     }
+}
+
+fn device_id(text: Box<str>) -> Result<DeviceId, Problem> {
+    text.parse().map_err(|malformed: MalformedDeviceId| {
+        Problem::bad_request(format!("client.device_id: {malformed}"))
+    })
 }
 
 fn refuse_bad_user(user: &str) -> Result<(), Problem> {

@@ -6,12 +6,14 @@ mod grant;
 mod list;
 mod read;
 mod regenerate;
+mod usage;
 
 pub(crate) use create::create;
 pub(crate) use end::{end_everyone, end_one, end_user};
 pub(crate) use list::list;
 pub(crate) use read::read;
 pub(crate) use regenerate::regenerate;
+pub(crate) use usage::usage;
 
 use axum::response::Response;
 use holdfast_core::{

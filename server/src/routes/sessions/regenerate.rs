@@ -27,6 +27,7 @@ pub(crate) async fn regenerate(
     let found =
         find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
     let found = found.ok_or_else(unknown_session)?;
+    house.admit_write()?;
     let begun = follow(&house, &found.session, auth, &context).await?.ok_or_else(unknown_session)?;
     Ok(begun_answer(&house, &begun, context.now))
 }

@@ -10,7 +10,7 @@ use holdfast_core::{
     Level, Method, SessionId, UnixTime,
     jose::{PublicKey, RsaScheme, Thumbprint},
     oauth::{Grant, GrantState, Offer},
-    session::{Auth, Binding, Client, EndReason, Ended, Record},
+    session::{Auth, Binding, Client, DeviceId, EndReason, Ended, Record},
 };
 
 use super::cursor::{Malformed, Reader, Writer};
@@ -148,7 +148,9 @@ fn put_client(w: &mut Writer<'_>, client: &Client, words: Option<&Words>) {
         Some(IpAddr::V4(_)) => IP_V4,
         Some(IpAddr::V6(_)) => IP_V6,
     };
-    w.byte(family | flag(USER_AGENT, client.user_agent.is_some()));
+    w.byte(
+        family | flag(USER_AGENT, client.user_agent.is_some()) | flag(DEVICE_ID, client.device_id.is_some()),
+    );
     match client.ip {
         None => {}
         Some(IpAddr::V4(address)) => w.bytes(&address.octets()),
@@ -156,6 +158,9 @@ fn put_client(w: &mut Writer<'_>, client: &Client, words: Option<&Words>) {
     }
     if let Some(user_agent) = &client.user_agent {
         put_word(w, user_agent, words);
+    }
+    if let Some(device_id) = &client.device_id {
+        w.block(device_id.as_str().as_bytes());
     }
 }
 
@@ -168,7 +173,12 @@ fn client(r: &mut Reader<'_>, words: &Words) -> Result<Box<Client>, Malformed> {
         _ => return Err(Malformed),
     };
     let user_agent = (has & USER_AGENT != 0).then(|| word(r, words)).transpose()?;
-    Ok(Box::new(Client { ip, user_agent }))
+    let device_id = (has & DEVICE_ID != 0).then(|| device_id(r)).transpose()?;
+    Ok(Box::new(Client { ip, user_agent, device_id }))
+}
+
+fn device_id(r: &mut Reader<'_>) -> Result<DeviceId, Malformed> {
+    r.text()?.parse().map_err(|_| Malformed)
 }
 
 fn put_binding(w: &mut Writer<'_>, binding: &Binding) {
@@ -309,6 +319,7 @@ const AUTH_TIME: u8 = 2;
 const IP_V4: u8 = 1;
 const IP_V6: u8 = 2;
 const USER_AGENT: u8 = 4;
+const DEVICE_ID: u8 = 8;
 
 const DBSC: u8 = 0;
 const DPOP: u8 = 1;

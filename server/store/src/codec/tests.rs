@@ -83,7 +83,9 @@ fn auth() -> impl Strategy<Value = Auth> {
 fn client() -> impl Strategy<Value = Client> {
     // Longer than what is shared, at times.
     let user_agent = prop::option::of("[ -~]{0,600}".prop_map(Into::into));
-    (prop::option::of(any::<IpAddr>()), user_agent).prop_map(|(ip, user_agent)| Client { ip, user_agent })
+    let device_id = prop::option::of("[!-~]{1,128}".prop_map(|id| id.parse().unwrap()));
+    (prop::option::of(any::<IpAddr>()), user_agent, device_id)
+        .prop_map(|(ip, user_agent, device_id)| Client { ip, user_agent, device_id })
 }
 
 fn binding() -> impl Strategy<Value = Binding> {

@@ -14,7 +14,7 @@ mod users;
 mod view;
 mod words;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
@@ -183,6 +183,10 @@ impl Backend for Local {
     async fn sweep(&self, now: UnixTime, budget: usize, judge: &Judge) -> Result<Swept, Unavailable> {
         self.recent.sweep(now);
         self.sweep_batch(budget, judge).await
+    }
+
+    fn backlog(&self) -> Duration {
+        self.log.as_ref().map_or(Duration::ZERO, Log::backlog)
     }
 
     fn count(&self) -> usize {

@@ -66,6 +66,7 @@ impl State {
         let share_agent = |client: &Client| Client {
             ip: client.ip,
             user_agent: client.user_agent.as_deref().map(|agent| self.words.share(agent)),
+            device_id: client.device_id.clone(),
         };
         Arc::new(Session::restore(Record {
             app: self.words.share(&record.app),

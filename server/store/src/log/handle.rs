@@ -6,6 +6,7 @@ use std::{
         mpsc::{SendError, Sender},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use holdfast_core::{
@@ -15,6 +16,7 @@ use holdfast_core::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::backlog::Backlog;
 use crate::{Unavailable, local::NoteName};
 
 /// What the thread is asked to do. Whatever has an answer is durable when it is answered.
@@ -39,6 +41,23 @@ pub(crate) enum Operation {
     Save(Vec<SessionId>),
 }
 
+impl Operation {
+    /// Whether somebody waits until this change is durable.
+    pub(super) const fn is_awaited_write(&self) -> bool {
+        match self {
+            Self::Note(_, answer) => answer.is_some(),
+            Self::Put(..) => true,
+            Self::Close(_)
+            | Self::Endings(_)
+            | Self::EndEveryone(..)
+            | Self::Erase(_)
+            | Self::NoteEnds(..)
+            | Self::Probe(_)
+            | Self::Save(_) => false,
+        }
+    }
+}
+
 /// Sessions, and how they ended.
 pub(crate) type Ends = Vec<(SessionId, Ended)>;
 
@@ -48,19 +67,28 @@ pub(crate) type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 pub(crate) struct Log {
     operations: Option<Sender<Operation>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    backlog: Arc<Backlog>,
 }
 
 impl Log {
-    pub(crate) fn new(operations: Sender<Operation>, thread: JoinHandle<()>) -> Self {
-        Self { operations: Some(operations), thread: Mutex::new(Some(thread)) }
+    pub(crate) fn new(operations: Sender<Operation>, thread: JoinHandle<()>, backlog: Arc<Backlog>) -> Self {
+        Self { operations: Some(operations), thread: Mutex::new(Some(thread)), backlog }
+    }
+
+    /// How much longer a write that is handed over now takes than it would if none waited.
+    pub(crate) fn backlog(&self) -> Duration {
+        self.backlog.wait()
     }
 
     /// Hands an operation over. It comes back if there is nobody to take it.
     pub(crate) fn hand_over(&self, operation: Operation) -> Result<(), SendError<Operation>> {
-        match &self.operations {
-            Some(operations) => operations.send(operation),
-            None => Err(SendError(operation)),
+        let Some(operations) = &self.operations else { return Err(SendError(operation)) };
+        let is_awaited = operation.is_awaited_write();
+        // Before it is sent: the thread may be done with it before this goes on.
+        if is_awaited {
+            self.backlog.enter();
         }
+        operations.send(operation).inspect_err(|_| self.backlog.leave(usize::from(is_awaited)))
     }
 
     /// Hands an operation over and waits for its answer.

@@ -1,5 +1,6 @@
 //! The durable log beneath the memory: one thread that writes, and the journal of endings beside it.
 
+mod backlog;
 mod disk;
 mod handle;
 mod journal;

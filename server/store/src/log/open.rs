@@ -14,6 +14,7 @@ use holdfast_core::UnixTime;
 
 use super::{
     Log,
+    backlog::Pace,
     disk::{DiskError, guarded},
     journal::Journal,
     load::Loaded,
@@ -58,6 +59,8 @@ pub(crate) fn open(
         uncertain_notes: HashSet::new(),
         is_fresh: true,
         lock: Some(lock),
+        pace: Pace::default(),
+        backlog: Arc::default(),
     };
     // The database is told what it did not know before the journal forgets anything.
     writer.catch_up(now).map_err(|unavailable| OpenError::Failed {

@@ -9,11 +9,13 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Instant,
 };
 
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
 use super::{
+    backlog::{Backlog, Pace},
     disk::{Changes, Disk, DiskError, guarded},
     handle::{Answer, Ends, Log, Operation, closed},
     journal::{Entry, Journal},
@@ -39,6 +41,9 @@ pub(super) struct Writer {
     pub(super) is_fresh: bool,
     /// Held for the life of the store: nobody else opens the directory.
     pub(super) lock: Option<File>,
+    /// What rounds have taken, and what it says to those who come.
+    pub(super) pace: Pace,
+    pub(super) backlog: Arc<Backlog>,
 }
 
 /// What is done together.
@@ -63,9 +68,10 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(self) -> std::io::Result<Log> {
         let (near, far): (Sender<Operation>, _) = channel();
+        let backlog = Arc::clone(&self.backlog);
         let thread =
             thread::Builder::new().name("holdfast-store".to_owned()).spawn(move || self.run(&far))?;
-        Ok(Log::new(near, thread))
+        Ok(Log::new(near, thread, backlog))
     }
 
     /// Tells the database what it did not know, before the journal forgets anything.
@@ -83,12 +89,19 @@ impl Writer {
             for next in operations.try_iter().take(MOST_AT_ONCE) {
                 round.take(next);
             }
-            if self.lock.is_some() { self.write(round) } else { self.refuse(round) }
+            let awaited = round.awaited();
+            if self.lock.is_some() {
+                self.write(round)
+            } else {
+                self.refuse(round)
+            }
+            self.backlog.leave(awaited);
         }
         self.let_go();
     }
 
     fn write(&mut self, mut round: Round) {
+        let (began, changes) = (Instant::now(), round.changes());
         let close = round.close.take();
         // First the journal: an end that stands there has happened, whatever becomes of the database.
         let entries = self.entries(&round);
@@ -99,6 +112,10 @@ impl Writer {
         let is_awaited = !(round.puts.is_empty() && round.ends.is_empty() && round.probes.is_empty())
             || round.notes.iter().any(|(_, answer)| answer.is_some());
         let written = self.write_database(&round, journaled.is_ok(), is_awaited);
+        if is_awaited && written.is_ok() {
+            self.pace.learn(changes, began.elapsed());
+            self.backlog.set_pace(&self.pace);
+        }
         self.answer(round, &journaled, &written);
         if self.journal.is_long()
             && written.is_ok()
@@ -310,6 +327,20 @@ impl Round {
             Operation::Put(session, answer) => self.puts.push((session, answer)),
             Operation::Save(ids) => self.lazy.push(Lazy::Save(ids)),
         }
+    }
+
+    /// How many of its writes somebody waits for: those of [`Operation::is_awaited_write`].
+    fn awaited(&self) -> usize {
+        self.puts.len() + self.notes.iter().filter(|(_, answer)| answer.is_some()).count()
+    }
+
+    /// How many changes the disk has to take.
+    fn changes(&self) -> usize {
+        let lazy = self.lazy.iter().map(|lazy| match lazy {
+            Lazy::Erase(_) => 1,
+            Lazy::Save(ids) => ids.len(),
+        });
+        self.puts.len() + self.notes.len() + lazy.sum::<usize>()
     }
 }
 

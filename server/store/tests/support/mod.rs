@@ -39,6 +39,7 @@ pub(crate) fn session(number: u64, user: &str, epoch: u64, now: UnixTime) -> Ses
         client: Some(Box::new(Client {
             ip: Some([203, 0, 113, 7].into()),
             user_agent: Some(Arc::from(USER_AGENT)),
+            device_id: None,
         })),
         attributes: Some(r#"{"groups":["staff"]}"#.into()),
         grant: None,

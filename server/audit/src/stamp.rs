@@ -6,7 +6,7 @@ use holdfast_core::UnixTime;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// The time as RFC 3339 in UTC, such as `2026-11-22T10:00:00.123Z`.
-pub(crate) fn rfc3339(at: UnixTime) -> String {
+pub fn rfc3339(at: UnixTime) -> String {
     SECOND.with_borrow_mut(|cached| {
         let second = at.as_secs();
         // Within a second only the last digits differ, and a busy server writes many lines in a second.
@@ -30,7 +30,7 @@ pub(crate) fn rfc3339(at: UnixTime) -> String {
 }
 
 /// Reads an RFC 3339 time of this server's era.
-pub(crate) fn parse_rfc3339(text: &str) -> Option<UnixTime> {
+pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
     let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
     u64::try_from(nanos / 1_000_000).ok().map(UnixTime::from_millis)
 }

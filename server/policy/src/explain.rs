@@ -1,0 +1,85 @@
+//! Which policies decided, and what they saw.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use crate::{Effect, Hit, Mode, Policies, Ruling, Situation, Subject};
+
+/// What policies made of a request, one by one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// All of them together.
+    pub ruling: Ruling,
+    /// Each that forbids, in the order of their names.
+    pub rules: Vec<Explained>,
+}
+
+/// What one policy made of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// Its name.
+    pub id: Arc<str>,
+    /// What it has done.
+    pub decision: Effect,
+    /// How much it may do yet.
+    pub mode: Mode,
+    /// Whether it objected.
+    pub objected: bool,
+    /// What it looks at, and what it saw there; nothing where there was nothing.
+    pub saw: BTreeMap<String, Option<Value>>,
+}
+
+impl Policies {
+    /// Decides, and says what each policy saw.
+    pub fn explain(&self, subject: &Subject, situation: &Situation) -> Explanation {
+        let ruling = self.decide(subject, situation);
+        let seen = situation.value();
+        let rules = self.looked_at().map(|(rule, looks_at)| Explained {
+            id: Arc::clone(&rule.id),
+            decision: rule.effect,
+            mode: rule.mode,
+            objected: ruling.hits.iter().any(|hit: &Hit| hit.id == rule.id),
+            saw: looks_at
+                .into_iter()
+                .map(|path| {
+                    let value = path.iter().try_fold(&seen, |value, name| value.get(name));
+                    (path.join("."), value.cloned())
+                })
+                .collect(),
+        });
+        let rules = rules.collect();
+        Explanation { ruling, rules }
+    }
+}
+
+/// The paths in the context that an expression looks at, without those that only lead to others.
+pub(crate) fn paths(json: &Value) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    collect(json, &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn collect(json: &Value, found: &mut Vec<Vec<String>>) {
+    if let Some(path) = path_of(json) {
+        found.push(path);
+        return;
+    }
+    match json {
+        Value::Object(members) => members.values().for_each(|inner| collect(inner, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The path of an expression that is nothing but attributes of the context.
+fn path_of(json: &Value) -> Option<Vec<String>> {
+    let access = json.get(".").or_else(|| json.get("has"))?;
+    let (left, name) = (access.get("left")?, access.get("attr")?.as_str()?);
+    let mut path =
+        if left.get("Var").is_some_and(|of| of == "context") { Vec::new() } else { path_of(left)? };
+    path.push(name.to_owned());
+    Some(path)
+}

@@ -1,0 +1,222 @@
+//! `holdfast audit`: whether a trail is as it was written, and the keys that say so.
+
+use std::{
+    fmt::Write,
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use holdfast_audit::{Keys, Report, Verifier, first_line};
+use zeroize::Zeroizing;
+
+use super::Exit;
+use crate::{root_keys::RootKeys, signing::AuditKeys};
+
+/// What `holdfast audit` must be told.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+enum Command {
+    /// The public keys that checkpoints are verified with, as a JWK set. Keep it where the trail is kept.
+    Keys(KeysOf),
+    /// Finds any line that was changed, cut, moved or put in, and says which.
+    ///
+    /// The files may be given in any order. Exit code 0 if the trail is as it was written, 1 if it is not.
+    Verify(Verify),
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct KeysOf {
+    /// The file of the root keys, as in secrets.root_key_file.
+    #[arg(long, value_name = "FILE")]
+    root_key_file: PathBuf,
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Verify {
+    /// The files of the trail: audit.file, and those that were put aside.
+    #[arg(required = true, value_name = "TRAIL")]
+    files: Vec<PathBuf>,
+    /// The keys that checkpoints are verified with, as GET /v1/audit/jwks gives them.
+    #[arg(long, value_name = "FILE", conflicts_with = "root_key_file")]
+    jwks: Option<PathBuf>,
+    /// The file of the root keys, from which they are made.
+    #[arg(long, value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+}
+
+pub(super) fn audit(arguments: &Arguments) -> Exit {
+    match &arguments.command {
+        Command::Keys(of) => match keys_of(&of.root_key_file) {
+            Ok(keys) => Exit::done(keys.jwks),
+            Err(what) => Exit::usage(what),
+        },
+        Command::Verify(verify) => match judge(verify) {
+            Ok(report) => told(&report),
+            Err(what) => Exit::usage(what),
+        },
+    }
+}
+
+fn keys_of(file: &Path) -> Result<AuditKeys, String> {
+    let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| unreadable(file, &error))?;
+    let keys = RootKeys::parse(&text).map_err(|what| format!("{} {what}", file.display()))?;
+    let (current, former) = keys.into_keys();
+    AuditKeys::new(&current, &former)
+}
+
+fn judge(verify: &Verify) -> Result<Report, String> {
+    let keys = match (&verify.jwks, &verify.root_key_file) {
+        (Some(file), _) => {
+            let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+            Some(Keys::from_jwks(&bytes).map_err(|what| format!("{}: {what}", file.display()))?)
+        }
+        (None, Some(file)) => Some(keys_of(file)?.public()),
+        (None, None) => None,
+    };
+    let mut files = Vec::new();
+    for path in &verify.files {
+        let told = |error| unreadable(path, &error);
+        let file = File::open(path).map_err(told)?;
+        if !file.metadata().map_err(told)?.is_file() {
+            return Err(format!("{} is no file", path.display()));
+        }
+        // What has no line of the chain is told of last.
+        files.push((first_line(&file).map_err(told)?.unwrap_or(u64::MAX), path, file));
+    }
+    files.sort_by_key(|(first, _, _)| *first);
+    let mut verifier = Verifier::new(keys.as_ref());
+    for (_, path, file) in files {
+        let text = BufReader::with_capacity(1 << 20, file);
+        verifier.file(&path.display().to_string(), text).map_err(|error| unreadable(path, &error))?;
+    }
+    Ok(verifier.finish())
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> String {
+    format!("{} cannot be read: {error}", file.display())
+}
+
+fn told(report: &Report) -> Exit {
+    let mut words = String::new();
+    for fault in &report.faults {
+        let _ = writeln!(words, "{fault}");
+    }
+    for note in &report.notes {
+        let _ = writeln!(words, "note: {note}");
+    }
+    let verdict = match report.faults.len() {
+        0 => "in order".to_owned(),
+        1 => "1 fault".to_owned(),
+        many => format!("{many} faults"),
+    };
+    let (lines, checkpoints) = (report.lines, report.checkpoints);
+    let _ = write!(words, "{verdict}: {lines} lines, {checkpoints} checkpoints");
+    if let Some(end) = report.last {
+        let _ = write!(words, ", ending with line {}, hash {}", end.seq, end.hash);
+    }
+    Exit::answer(u8::from(!report.faults.is_empty()), words)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use holdfast_audit::{Checkpoints, Observer, Settings, Target, Trail};
+    use holdfast_core::{RootKey, UnixTime};
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn written(&self, _: u64) {}
+        fn failing(&self, _: &io::Error) {}
+        fn works_again(&self) {}
+    }
+
+    fn write_trail(path: &Path, root: u8, lines: u32) {
+        let keys = AuditKeys::new(&RootKey::from_bytes([root; 32]), &[]).unwrap();
+        let checkpoints = Checkpoints { lines: 10, span: std::time::Duration::from_secs(60) };
+        let target = Target::open(path, Settings { checkpoints, rotation: None }, Some(keys.seal())).unwrap();
+        let now = Box::new(|| UnixTime::from_secs(1_795_341_600));
+        let trail = Trail::begin(target, now, Box::new(Nobody), Arc::default()).unwrap();
+        for number in 0..lines {
+            let line = format!("{{\"time\":\"t\",\"event\":\"x\",\"n\":{number}}}");
+            trail.line(|out| out.extend_from_slice(line.as_bytes()));
+        }
+        trail.close();
+    }
+
+    fn run(folder: &Path, file: &str, root_key: &str) -> (u8, String) {
+        let verify =
+            Verify { files: vec![folder.join(file)], jwks: None, root_key_file: Some(folder.join(root_key)) };
+        let exit = audit(&Arguments { command: Command::Verify(verify) });
+        (exit.code, exit.words)
+    }
+
+    #[test]
+    fn signatures_are_checked_with_the_keys_of_the_root_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let hex = |byte: u8| format!("{byte:02x}").repeat(32);
+        fs::write(folder.join("root.key"), format!("{}\n", hex(1))).unwrap();
+        fs::write(folder.join("rotated.key"), format!("{}\n{}\n", hex(2), hex(1))).unwrap();
+        fs::write(folder.join("other.key"), format!("{}\n", hex(3))).unwrap();
+        write_trail(&folder.join("audit.jsonl"), 1, 35);
+
+        let (code, words) = run(folder, "audit.jsonl", "root.key");
+        assert!(code == 0 && words.starts_with("in order: 40 lines, 4 checkpoints, ending with"), "{words}");
+        assert_eq!(run(folder, "audit.jsonl", "rotated.key").0, 0, "former keys are known");
+        let (code, words) = run(folder, "audit.jsonl", "other.key");
+        assert!(
+            code == 1 && words.contains("4 faults") && words.contains("not among the given ones"),
+            "{words}"
+        );
+        let (code, words) = run(folder, "audit.jsonl", "none.key");
+        assert!(code == 2 && words.contains("none.key cannot be read"), "{words}");
+        assert_eq!(run(folder, "none.jsonl", "root.key").0, 2);
+
+        // Somebody who can write the file, and hash, but has no key.
+        write_trail(&folder.join("forged.jsonl"), 4, 35);
+        let (code, words) = run(folder, "forged.jsonl", "root.key");
+        assert!(code == 1, "{words}");
+        // The signature of another place of the chain does not serve.
+        let text = fs::read_to_string(folder.join("audit.jsonl")).unwrap();
+        let jws: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split("\"checkpoint\":\"").nth(1)?.split('"').next())
+            .collect();
+        fs::write(folder.join("moved.jsonl"), text.replace(jws[1], jws[0])).unwrap();
+        let (code, words) = run(folder, "moved.jsonl", "root.key");
+        assert!(code == 1 && words.contains("signs another place"), "{words}");
+    }
+
+    #[test]
+    fn keys_are_a_set_that_verifies() {
+        let folder = tempfile::tempdir().unwrap();
+        let (trail, root, set) = (
+            folder.path().join("audit.jsonl"),
+            folder.path().join("root.key"),
+            folder.path().join("jwks.json"),
+        );
+        fs::write(&root, "01".repeat(32)).unwrap();
+        write_trail(&trail, 1, 5);
+        let exit = audit(&Arguments { command: Command::Keys(KeysOf { root_key_file: root.clone() }) });
+        fs::write(&set, exit.words).unwrap();
+        let verify = |jwks: &Path| {
+            let verify =
+                Verify { files: vec![trail.clone()], jwks: Some(jwks.to_owned()), root_key_file: None };
+            audit(&Arguments { command: Command::Verify(verify) })
+        };
+        assert_eq!(verify(&set).code, 0);
+        assert_eq!(verify(&root).code, 2, "no set");
+        assert!(!fs::read_to_string(&set).unwrap().contains("\"d\""));
+    }
+}

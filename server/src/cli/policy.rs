@@ -1,0 +1,327 @@
+//! `holdfast policy`: what policies are in order, what they make of a request, and what they would have made of those of
+//! an audit trail.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use holdfast_policy::{Effect, Explained, Modes, Policies, Recorded, Ruling, SHIPPED, Situation, Subject};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Exit;
+use crate::Config;
+
+/// What `holdfast policy` must be told.
+#[derive(Args, Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+enum Command {
+    /// Says whether policies are in order, and lists what they do.
+    Check(Check),
+    /// Says what policies make of one request, and what each of them saw.
+    Explain(Explain),
+    /// Says what policies would have done about the requests of an audit trail.
+    Replay(Replay),
+    /// Prints the policies that ship, to begin from.
+    Show,
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Check {
+    /// The policies.
+    file: PathBuf,
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Explain {
+    /// The request as JSON: an event of the audit trail, or an object with "subject" and "situation"; "-" reads it from
+    /// standard input.
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    #[command(flatten)]
+    which: Which,
+    /// Answers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Replay {
+    /// The audit trails, oldest first.
+    #[arg(required = true, value_name = "AUDIT")]
+    trails: Vec<PathBuf>,
+    #[command(flatten)]
+    which: Which,
+    /// Answers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which policies are asked. Without either option those that ship, as if all were enforced.
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Which {
+    /// Policies, as if all of them were enforced but those that say otherwise of themselves.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    policy: Option<PathBuf>,
+    /// The policies of a configuration, in the modes that it gives them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Which {
+    fn read(&self, environment: Vec<(String, String)>) -> Result<Policies, Exit> {
+        match (&self.policy, &self.config) {
+            (Some(file), _) => read_policies(file),
+            (None, Some(file)) => {
+                let config = Config::load(file, environment)
+                    .map_err(|problems| Exit::usage(format!("the configuration has problems\n{problems}")))?;
+                config.policy.read().map_err(|problems| Exit::usage(problems.join("\n")))
+            }
+            (None, None) => Ok(Policies::shipped(&Modes::default())),
+        }
+    }
+}
+
+/// Answers, and changes nothing.
+pub(super) fn policy(arguments: &Arguments, environment: Vec<(String, String)>) -> Exit {
+    let answer = match &arguments.command {
+        Command::Check(check) => read_policies(&check.file).map(|policies| list(&check.file, &policies)),
+        Command::Explain(explain) => {
+            explain.which.read(environment).and_then(|policies| explain_one(explain, &policies))
+        }
+        Command::Replay(replay) => {
+            replay.which.read(environment).and_then(|policies| replay_all(replay, &policies))
+        }
+        Command::Show => Ok(Exit::done(SHIPPED.trim_end())),
+    };
+    answer.unwrap_or_else(|exit| exit)
+}
+
+fn read_policies(file: &Path) -> Result<Policies, Exit> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Exit::usage(format!("{name} cannot be read: {error}")))?;
+    Policies::parse(&text, &Modes::default())
+        .map_err(|problems| Exit::usage(format!("{name} has problems\n{problems}")))
+}
+
+fn list(file: &Path, policies: &Policies) -> Exit {
+    let mut words = format!("{}: in order\n", file.display());
+    for rule in policies.rules() {
+        let _ = writeln!(words, "{:<9} {:<8} {}", rule.effect.as_str(), rule.mode.as_str(), rule.id);
+    }
+    Exit::done(words.trim_end())
+}
+
+/// A request as a person writes it down.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    subject: Subject,
+    #[serde(default)]
+    situation: Situation,
+}
+
+fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
+    let name = explain.request.display();
+    let text = if explain.request == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().take(MOST_BYTES).read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(&explain.request)
+    };
+    let text = text.map_err(|error| Exit::usage(format!("{name} cannot be read: {error}")))?;
+    let wrong = |what: String| Exit::usage(format!("{name}: {what}"));
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("this is no JSON: {error}")))?;
+    let (subject, situation) = if value.get("subject").is_some() {
+        let Written { mut situation, subject } =
+            serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+        situation.risk = situation.signals.values().copied().max().unwrap_or(0).max(situation.risk);
+        (subject, situation)
+    } else {
+        let recorded = Recorded::read(&value).map_err(|error| wrong(error.to_string()))?;
+        let recorded = recorded.ok_or_else(|| {
+            wrong(
+                "no request was weighed in this event; take one of session.checked or session.denied"
+                    .to_owned(),
+            )
+        })?;
+        (recorded.subject, recorded.situation)
+    };
+    let explanation = policies.explain(&subject, &situation);
+    if explain.json {
+        let rules: Vec<_> = explanation.rules.iter().map(explained).collect();
+        let told = json!({
+            "effect": explanation.ruling.effect,
+            "policies": explanation.ruling.hits,
+            "errors": explanation.ruling.errors,
+            "not_permitted": explanation.ruling.not_permitted,
+            "rules": rules,
+        });
+        return Ok(Exit::done(told.to_string()));
+    }
+    let mut words = format!(
+        "user      {}\nrequest   {} {}{}\ndecision  {}\n",
+        subject.user,
+        subject.method,
+        subject.app,
+        if subject.route.is_empty() { String::new() } else { format!(" {}", subject.route) },
+        decided(&explanation.ruling),
+    );
+    for error in &explanation.ruling.errors {
+        let _ = writeln!(words, "failed    {error}");
+    }
+    for rule in explanation.rules.iter().filter(|rule| rule.objected) {
+        let _ = writeln!(words, "\nobjects   {} ({}, {})", rule.id, rule.decision, rule.mode);
+        saw(&mut words, rule);
+    }
+    let silent: Vec<_> = explanation.rules.iter().filter(|rule| !rule.objected).collect();
+    for rule in silent {
+        let _ = writeln!(words, "\nsilent    {} ({}, {})", rule.id, rule.decision, rule.mode);
+        saw(&mut words, rule);
+    }
+    Ok(Exit::done(words.trim_end()))
+}
+
+fn explained(rule: &Explained) -> Value {
+    json!({
+        "id": rule.id, "decision": rule.decision, "mode": rule.mode, "objected": rule.objected, "saw": rule.saw,
+    })
+}
+
+fn saw(words: &mut String, rule: &Explained) {
+    for (path, value) in &rule.saw {
+        let value = value.as_ref().map_or_else(|| "absent".to_owned(), Value::to_string);
+        let _ = writeln!(words, "          {path} = {value}");
+    }
+}
+
+fn decided(ruling: &Ruling) -> &'static str {
+    ruling.effect.map_or("allow", Effect::as_str)
+}
+
+/// What would have been done.
+#[derive(Default)]
+struct Tally {
+    requests: u64,
+    unreadable: u64,
+    /// By what would have been done.
+    decisions: BTreeMap<&'static str, u64>,
+    /// Requests that would have been treated otherwise than they were.
+    otherwise: u64,
+    policies: BTreeMap<String, OfPolicy>,
+}
+
+#[derive(Default)]
+struct OfPolicy {
+    decision: &'static str,
+    requests: u64,
+    /// How many of them it alone would have stopped.
+    alone: u64,
+    users: BTreeSet<Box<str>>,
+    examples: Vec<String>,
+}
+
+impl Tally {
+    fn take(&mut self, event: &Value, policies: &Policies) {
+        let recorded = match Recorded::read(event) {
+            Ok(Some(recorded)) => recorded,
+            Ok(None) => return,
+            Err(_) => {
+                self.unreadable += 1;
+                return;
+            }
+        };
+        // What is raised is told beside the request that it was raised for.
+        let name = event.get("event").and_then(Value::as_str).unwrap_or_default();
+        if !matches!(name, "session.checked" | "session.denied") {
+            return;
+        }
+        self.requests += 1;
+        let ruling = policies.decide(&recorded.subject, &recorded.situation);
+        *self.decisions.entry(decided(&ruling)).or_insert(0) += 1;
+        let before = recorded.hits.iter().map(|hit| hit.mode.allows(hit.decision)).max();
+        let stops = |effect: Option<Effect>| effect.filter(|effect| *effect > Effect::Flag);
+        if stops(before) != stops(ruling.effect) {
+            self.otherwise += 1;
+        }
+        let strongest = stops(ruling.effect);
+        let stopping =
+            ruling.hits.iter().filter(|hit| Some(hit.mode.allows(hit.decision)) == strongest).count();
+        for hit in &ruling.hits {
+            let of = self.policies.entry(hit.id.to_string()).or_default();
+            of.decision = hit.mode.allows(hit.decision).as_str();
+            of.requests += 1;
+            of.alone += u64::from(stopping == 1 && Some(hit.mode.allows(hit.decision)) == strongest);
+            let is_new = of.users.insert(recorded.subject.user.clone());
+            if is_new && of.examples.len() < EXAMPLES {
+                let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+                of.examples.push(format!("{} {} {}", text("time"), text("user"), text("request_id")));
+            }
+        }
+    }
+}
+
+fn replay_all(replay: &Replay, policies: &Policies) -> Result<Exit, Exit> {
+    let mut tally = Tally::default();
+    for file in &replay.trails {
+        let failed =
+            |error: std::io::Error| Exit::failed(format!("{} cannot be read: {error}", file.display()));
+        let lines = BufReader::new(File::open(file).map_err(failed)?);
+        for line in lines.split(b'\n') {
+            match serde_json::from_slice(&line.map_err(failed)?) {
+                Ok(event) => tally.take(&event, policies),
+                // A line that was torn by a crash.
+                Err(_) => tally.unreadable += 1,
+            }
+        }
+    }
+    if tally.requests == 0 {
+        return Err(Exit::failed(
+            "there is no request in these trails that was weighed; nothing can be replayed",
+        ));
+    }
+    if replay.json {
+        let policies: BTreeMap<_, _> = tally.policies.iter().map(|(id, of)| {
+            let told = json!({
+                "decision": of.decision, "requests": of.requests, "alone": of.alone, "users": of.users.len(),
+                "examples": of.examples,
+            });
+            (id, told)
+        }).collect();
+        let told = json!({
+            "requests": tally.requests, "unreadable": tally.unreadable, "otherwise": tally.otherwise,
+            "decisions": tally.decisions, "policies": policies,
+        });
+        return Ok(Exit::done(told.to_string()));
+    }
+    let mut words = format!("{} requests, {} lines could not be read\n\n", tally.requests, tally.unreadable);
+    for (decision, count) in &tally.decisions {
+        let _ = writeln!(words, "{decision:<9} {count:>9}");
+    }
+    let _ = writeln!(words, "otherwise {:>9}  (treated otherwise than it was)", tally.otherwise);
+    let _ =
+        writeln!(words, "\n{:<36} {:<9} {:>9} {:>9} {:>7}", "policy", "does", "requests", "alone", "users");
+    for (id, of) in &tally.policies {
+        let users = of.users.len();
+        let _ = writeln!(words, "{id:<36} {:<9} {:>9} {:>9} {users:>7}", of.decision, of.requests, of.alone);
+        for example in &of.examples {
+            let _ = writeln!(words, "    {example}");
+        }
+    }
+    Ok(Exit::done(words.trim_end()))
+}
+
+const EXAMPLES: usize = 3;
+const MOST_BYTES: u64 = 1 << 20;

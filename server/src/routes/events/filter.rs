@@ -1,0 +1,58 @@
+//! Which lines of the trail somebody asks for, and may see.
+
+use serde::Deserialize;
+
+use crate::{extract::Permit, respond::Problem};
+
+/// What a line must be about.
+#[derive(Debug)]
+pub(super) struct Filter {
+    /// The caller's own app; every app for an operator.
+    app: Option<String>,
+    user: Option<String>,
+    session: Option<String>,
+    event: Option<String>,
+}
+
+/// A line, as far as it is compared.
+#[derive(Deserialize)]
+struct Seen {
+    event: String,
+    app: Option<String>,
+    user: Option<String>,
+    session: Option<String>,
+}
+
+impl Filter {
+    /// # Errors
+    /// If what is asked for is longer than any name can be.
+    pub(super) fn new(
+        permit: &Permit,
+        user: Option<String>,
+        session: Option<String>,
+        event: Option<String>,
+    ) -> Result<Self, Problem> {
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST);
+        if [&user, &session, &event].into_iter().any(is_long) {
+            return Err(Problem::bad_request("user, session and event have at most 256 bytes"));
+        }
+        Ok(Self { app: permit.app().map(str::to_owned), user, session, event })
+    }
+
+    /// Whether the caller gets this line, and which event it is.
+    pub(super) fn lets_through(&self, line: &[u8]) -> Option<String> {
+        // What is not readable is nobody's.
+        let seen: Seen = serde_json::from_slice(line).ok()?;
+        let fits = |wanted: &Option<String>, is: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| is == Some(wanted))
+        };
+        let all = fits(&self.app, seen.app.as_deref())
+            && fits(&self.user, seen.user.as_deref())
+            && fits(&self.session, seen.session.as_deref())
+            && fits(&self.event, Some(&seen.event));
+        all.then_some(seen.event)
+    }
+}
+
+/// A user's name has no more.
+const LONGEST: usize = 256;

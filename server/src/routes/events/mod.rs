@@ -1,0 +1,28 @@
+//! `/v1/events` and `/v1/audit`: the audit trail, read by apps and operators.
+
+mod filter;
+mod jwks;
+mod page;
+mod stream;
+
+pub(crate) use jwks::audit_jwks;
+pub(crate) use page::events;
+pub(crate) use stream::{STREAM_TYPE, stream};
+
+use http::{HeaderValue, header};
+
+use crate::{
+    house::Holdfast,
+    respond::{Problem, ProblemCode},
+    telemetry::Listening,
+};
+
+fn listen(house: &Holdfast) -> Result<Listening, Problem> {
+    let off = "no audit trail is kept here; set audit.file";
+    house.audit.listen().ok_or_else(|| Problem::of(ProblemCode::AuditOff, off))
+}
+
+fn unreadable() -> Problem {
+    let detail = "a file of the audit trail cannot be read just now; try again, and have the operator look if it stays so";
+    Problem::of(ProblemCode::AuditUnreadable, detail).with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}

@@ -1,0 +1,163 @@
+//! `GET /v1/events/stream`: the trail as it is written, as server-sent events (HTML §9.2).
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use holdfast_audit::Reader;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
+
+use super::{filter::Filter, listen, unreadable};
+use crate::{
+    extract::Permit,
+    house::Holdfast,
+    respond::{Problem, ProblemCode},
+    telemetry::Listening,
+};
+
+/// Each listener reads the files by itself, as fast as it takes what it reads: nothing waits for it in memory. One that
+/// has caught up and then stays far behind is let go with a note, and can resume where it was.
+pub(crate) async fn stream(
+    State(house): State<Arc<Holdfast>>,
+    permit: Permit,
+    headers: HeaderMap,
+    query: Result<Query<Input>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let detail = "the query parameters here are user, session, event and after";
+    let Query(input) = query.map_err(|_| Problem::bad_request(detail))?;
+    let filter = Filter::new(&permit, input.user, input.session, input.event)?;
+    let listening = listen(&house)?;
+    let after = match headers.get("last-event-id") {
+        None => input.after.unwrap_or_else(|| listening.files.head()),
+        Some(id) => {
+            let number = id.to_str().ok().and_then(|id| id.trim_ascii().parse().ok());
+            number.ok_or_else(|| {
+                Problem::bad_request("Last-Event-ID must be the id of an event of this stream")
+            })?
+        }
+    };
+    let place = house.audit.listener().ok_or_else(|| {
+        let detail = "there are as many listeners as this server has places for; try again later, or page through /v1/events";
+        Problem::of(ProblemCode::TooManyListeners, detail)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("10"))
+    })?;
+    let reader = Reader::after(Arc::clone(&listening.files), after);
+    let mut tried = Reader::after(Arc::clone(&listening.files), after);
+    // Read once before the answer, so that a trail that cannot be read is a problem and no empty stream.
+    let tried = spawn_blocking(move || tried.read(0, |_, _| false)).await;
+    tried.map_err(|_panic| unreadable())?.map_err(|_| unreadable())?;
+    let listener = Listener {
+        reader: Some(reader),
+        filter: Arc::new(filter),
+        listening,
+        is_level: false,
+        _place: place,
+    };
+    let parts = stream::unfold(Some(listener), |listener| async move {
+        let (part, listener) = listener?.next_part().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(part)), listener))
+    });
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(STREAM_TYPE))];
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+/// What may be asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    user: Option<String>,
+    session: Option<String>,
+    event: Option<String>,
+    after: Option<u64>,
+}
+
+struct Listener {
+    /// Away while it reads.
+    reader: Option<Reader>,
+    filter: Arc<Filter>,
+    listening: Listening,
+    /// Whether it has reached the end of the trail before.
+    is_level: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// What is sent next, and who goes on; nobody does after a last word. `None` ends the stream.
+    async fn next_part(mut self) -> Option<(Vec<u8>, Option<Self>)> {
+        loop {
+            if *self.listening.ending.borrow() {
+                return None;
+            }
+            // Marked before reading, so that what is written meanwhile is no surprise.
+            self.listening.head.mark_unchanged();
+            let mut reader = self.reader.take()?;
+            if self.is_level && reader.behind().1 > MOST_BEHIND {
+                let seq = reader.seq();
+                let note = format!("id: {seq}\nevent: audit.behind\ndata: {{\"after\":{seq}}}\n\n");
+                return Some((note.into_bytes(), None));
+            }
+            let filter = Arc::clone(&self.filter);
+            let read = spawn_blocking(move || {
+                let mut part = Vec::new();
+                if let Some(gap) = reader.skip_gap() {
+                    let (first, last) = (gap.first, gap.last);
+                    let note = format!(
+                        "id: {last}\nevent: audit.gone\ndata: {{\"first\":{first},\"last\":{last}}}\n\n"
+                    );
+                    part.extend_from_slice(note.as_bytes());
+                }
+                let progress = reader.read(MOST_AT_ONCE, |seq, line| {
+                    if let Some(event) = filter.lets_through(line) {
+                        part.extend_from_slice(format!("id: {seq}\nevent: {event}\ndata: ").as_bytes());
+                        part.extend_from_slice(line);
+                        part.extend_from_slice(b"\n\n");
+                    }
+                    true
+                });
+                (reader, part, progress)
+            });
+            let (reader, part, progress) = read.await.ok()?;
+            let seq = reader.seq();
+            let is_at_end = progress.ok()?.is_at_end;
+            self.is_level |= is_at_end;
+            self.reader = Some(reader);
+            if !part.is_empty() {
+                return Some((part, Some(self)));
+            }
+            if is_at_end && !self.wait().await {
+                // An id alone is no event: it only says from where to resume.
+                return Some((format!("id: {seq}\n\n").into_bytes(), Some(self)));
+            }
+        }
+    }
+
+    /// Waits until there is more, or it is time to show that somebody is there.
+    async fn wait(&mut self) -> bool {
+        let Listening { head, ending, .. } = &mut self.listening;
+        let more = async {
+            tokio::select! {
+                _ = head.changed() => {}
+                _ = ending.wait_for(|ending| *ending) => {}
+            }
+        };
+        timeout(HEARTBEAT, more).await.is_ok()
+    }
+}
+
+/// The media type of server-sent events.
+pub(crate) const STREAM_TYPE: &str = "text/event-stream";
+
+/// Proxies close what is silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+const MOST_AT_ONCE: usize = 256 * 1024;
+
+/// Some 20,000 events: a listener that was level and lets them pile up does not read.
+const MOST_BEHIND: u64 = 16 << 20;

@@ -1,0 +1,39 @@
+//! `POST /v1/sessions/{id}/usage`: how much the app has sent in a session.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{parse_id, unknown_session};
+use crate::{
+    context::Context,
+    extract::{AppPermit, Json, PathPart},
+    house::Holdfast,
+    respond::Problem,
+    risk::used,
+    sessions::find_alive,
+};
+
+/// Counts. What is too much, the next check says.
+pub(crate) async fn usage(
+    State(house): State<Arc<Holdfast>>,
+    AppPermit(app): AppPermit,
+    context: Context,
+    PathPart(id): PathPart,
+    Json(input): Json<Input>,
+) -> Result<StatusCode, Problem> {
+    let id = parse_id(&id).ok_or_else(unknown_session)?;
+    let found =
+        find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
+    let found = found.ok_or_else(unknown_session)?;
+    used(&house, found.session.record(), input.bytes, context.now);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    bytes: u64,
+}
