@@ -158,6 +158,7 @@ fn every_key_can_be_a_variable() -> Result<()> {
         city: Some("/base/city.mmdb".into()),
         asn: Some("/base/asn.mmdb".into()),
         anonymous: Some("/var/anonymous.mmdb".into()),
+        ..RiskConfig::default()
     };
     assert_eq!(config.risk, risk);
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
