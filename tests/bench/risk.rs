@@ -29,7 +29,10 @@ fn look_up() -> Result<()> {
     let (large, begun) = (large_city(), Instant::now());
     let size = large.len() >> 20;
     let _database = Database::parse(Kind::City, large).map_err(anyhow::Error::msg)?;
-    Report::default().note(&format!("a database of {size} MiB is read and walked in {:.1} s", begun.elapsed().as_secs_f64()));
+    Report::default().note(&format!(
+        "a database of {size} MiB is read and walked in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    ));
     let world = World::new();
     let [city, asn, anonymous] = world.databases();
     let all = [(Kind::City, city), (Kind::Asn, asn), (Kind::Anonymous, anonymous)];

@@ -142,9 +142,7 @@ impl Fields {
                 None,
                 None,
             ),
-            Kind::MacChrome => {
-                (chrome(mac, ""), brands("Google Chrome"), Some("?0"), Some("\"macOS\""))
-            }
+            Kind::MacChrome => (chrome(mac, ""), brands("Google Chrome"), Some("?0"), Some("\"macOS\"")),
             Kind::PhoneSafari => (
                 format!(
                     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {safari} Version/{major}.0 Mobile/15E148 Safari/604.1"

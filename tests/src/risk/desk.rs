@@ -118,14 +118,8 @@ impl Desk {
         binding.last_proof_at = now;
         let thumbprint = binding.key.thumbprint();
         record.revision += 1;
-        let proof = Proved {
-            record,
-            ip: Some(ip),
-            user_agent: fields.user_agent,
-            key: &thumbprint,
-            is_first,
-            now,
-        };
+        let proof =
+            Proved { record, ip: Some(ip), user_agent: fields.user_agent, key: &thumbprint, is_first, now };
         let find = |address| locate(address, &self.databases);
         self.memory.proved(&proof, self.profiles.entry(user).or_default(), &find);
         Ok(())
@@ -161,14 +155,15 @@ impl Desk {
             told: Told::default(),
             now: request.now,
         };
-        let outcome = match self.memory.quick(&question, &self.policies) {
-            Some(outcome) => outcome,
+        let answered = match self.memory.quick(&question, &self.policies) {
+            Some(answered) => answered,
             None => {
                 let profile = self.profiles.entry(user).or_default();
                 let find = |address| locate(address, &self.databases);
                 self.memory.weigh(&question, &self.policies, profile, &find)
             }
         };
+        let outcome = answered.outcome;
         let ruling = &outcome.ruling;
         ensure!(ruling.errors.is_empty() && !ruling.not_permitted, "{:?}", ruling.errors);
         let demand = ruling.effect.filter(|effect| *effect > Effect::Flag);
@@ -207,6 +202,7 @@ impl Desk {
             client: Some(Box::new(Client {
                 ip: Some(request.ip),
                 user_agent: request.fields.user_agent.map(Arc::from),
+                device_id: None,
             })),
             attributes: None,
             grant: None,

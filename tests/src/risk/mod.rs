@@ -37,6 +37,8 @@ pub struct Simulation {
     pub seed: u64,
     /// Which devices bind.
     pub binding: Binding,
+    /// Seconds between two requests of a user who uses a device, on average.
+    pub pause: u64,
     /// Whether there are thieves.
     pub thieves: bool,
 }
@@ -57,7 +59,7 @@ impl Simulation {
                 true => Thief::of(&person, &world, self.days, &mut random),
                 false => Vec::new(),
             };
-            Month::new(&mut desk, &person, thieves, random, &mut counts).live(&plan)?;
+            Month::new(&mut desk, &person, thieves, random, &mut counts).live(&plan, self.pause)?;
             desk.dismiss(id, at(self.days * links::DAY));
         }
         Ok(counts)

@@ -79,12 +79,12 @@ impl<'a> Month<'a> {
     ///
     /// # Errors
     /// If policies cannot be evaluated.
-    pub fn live(mut self, plan: &[Stretch]) -> Result<()> {
+    pub fn live(mut self, plan: &[Stretch], pause: u64) -> Result<()> {
         for stretch in plan {
             let mut now = stretch.from;
             while now < stretch.until {
                 self.visit(stretch, now)?;
-                now += self.random.between(10, 2 * PAUSE);
+                now += self.random.between(10, 2 * pause);
             }
         }
         Ok(())
@@ -194,8 +194,7 @@ impl<'a> Month<'a> {
     }
 
     fn due(&mut self, second: u64, device: usize, is_meant: impl Fn(Attack) -> bool) -> Option<Thief> {
-        let is_due =
-            |thief: &Thief| thief.from <= second && thief.device == device && is_meant(thief.attack);
+        let is_due = |thief: &Thief| thief.from <= second && thief.device == device && is_meant(thief.attack);
         let place = self.thieves.iter().position(is_due)?;
         Some(self.thieves.remove(place))
     }
@@ -297,7 +296,13 @@ impl Counts {
         let Some(thefts) = self.thefts.get(&attack) else { return 0 };
         let half = thefts.values().sum::<u64>().div_ceil(2);
         let mut seen = 0;
-        thefts.iter().find(|(_, count)| { seen += **count; seen >= half }).map_or(0, |(served, _)| *served)
+        thefts
+            .iter()
+            .find(|(_, count)| {
+                seen += **count;
+                seen >= half
+            })
+            .map_or(0, |(served, _)| *served)
     }
 }
 
@@ -306,9 +311,6 @@ impl Counts {
 pub fn at(second: u64) -> UnixTime {
     UnixTime::from_secs(MONDAY + second)
 }
-
-/// Seconds between two requests of a user, on average.
-const PAUSE: u64 = 120;
 
 const EXAMPLES: usize = 40;
 

@@ -73,7 +73,7 @@ impl Person {
             _ => "en-GB,en;q=0.9",
         };
         let computer = if binding == Binding::None { Kind::that_does_not_bind } else { Kind::that_binds };
-        let mut device = |kind: Kind, binds: bool, random: &mut Random| Device {
+        let device = |kind: Kind, binds: bool, random: &mut Random| Device {
             browser: Browser::new(kind, languages),
             updates: updates(random),
             binds,

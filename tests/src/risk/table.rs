@@ -17,7 +17,7 @@ impl Table {
     /// # Errors
     /// As [`Simulation::run`].
     pub fn of(users: u64, days: u64, seed: u64) -> anyhow::Result<Self> {
-        let run = |binding, thieves| Simulation { users, days, seed, binding, thieves }.run();
+        let run = |binding, thieves| Simulation { users, days, seed, binding, pause: PAUSE, thieves }.run();
         let bindings = [Binding::All, Binding::Computers, Binding::None];
         let columns = bindings.map(|binding| Ok((binding, run(binding, false)?, run(binding, true)?)));
         let columns = columns.into_iter().collect::<anyhow::Result<_>>()?;
@@ -115,3 +115,6 @@ impl fmt::Display for Table {
 fn exact(number: u64) -> f64 {
     number as f64
 }
+
+/// Somebody looks at a page for two minutes.
+const PAUSE: u64 = 120;

@@ -101,7 +101,9 @@ impl Thief {
             let delay = if attack.is_at_login() { patient(&mut random) } else { random.between(1, 60) };
             Self {
                 attack,
-                device: usize::from(!attack.is_at_login() && attack != Attack::DeviceExports && random.chance(300)),
+                device: usize::from(
+                    !attack.is_at_login() && attack != Attack::DeviceExports && random.chance(300),
+                ),
                 from: DAY + random.below(days.saturating_sub(1) * DAY),
                 delay,
                 pace: if attack.exports() { 1 } else { random.between(1, 30) },

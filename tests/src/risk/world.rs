@@ -82,7 +82,8 @@ impl World {
         for (index, city) in CITIES.iter().enumerate() {
             let home = CITIES.iter().position(|other| other.country == city.country).unwrap_or(index);
             if index < home + 3 {
-                (0..2).for_each(|carrier| world.add(index, Trade::Mobile, 3000 + 20 * number(home) + carrier));
+                (0..2)
+                    .for_each(|carrier| world.add(index, Trade::Mobile, 3000 + 20 * number(home) + carrier));
             }
         }
         world.add(0, Trade::Satellite, 22_351);

@@ -27,5 +27,6 @@ mod oauth_metadata;
 mod oauth_token;
 mod operations;
 mod races;
+mod risk_simulation;
 mod routes;
 mod vectors;
