@@ -27,6 +27,6 @@ mod oauth_metadata;
 mod oauth_token;
 mod operations;
 mod races;
-mod risk_simulation;
+mod risk;
 mod routes;
 mod vectors;

@@ -45,6 +45,13 @@ pub(super) struct Entry {
     used_at: UnixTime,
 }
 
+impl Entry {
+    /// What was weighed does not hold any more.
+    pub(super) fn weigh_anew(&mut self) {
+        self.weighed = None;
+    }
+}
+
 /// What was weighed, and whether it still holds.
 struct Weighed {
     from: Option<Network>,

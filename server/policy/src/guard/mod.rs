@@ -192,7 +192,10 @@ impl Memory {
 
     /// Counts bytes that the app has sent from a route that exports.
     pub fn used(&self, record: &Record, bytes: u64, locate: Locate<'_>, now: UnixTime) {
-        self.with_trail(record, locate, now, |trail| trail.trail.count_bytes(bytes, now));
+        self.with_trail(record, locate, now, |entry| {
+            entry.trail.count_bytes(bytes, now);
+            entry.weigh_anew();
+        });
     }
 }
 

@@ -1,0 +1,6 @@
+//! Continuous validation: what becomes of good cookies in the wrong hands, and of owners who move about.
+
+mod policies;
+mod scene;
+mod signals;
+mod simulation;
