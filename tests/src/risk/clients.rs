@@ -6,7 +6,7 @@ use super::random::Random;
 
 /// A browser on a device, as it is now.
 #[derive(Clone, Debug)]
-pub struct Browser {
+pub(crate) struct Browser {
     kind: Kind,
     major: u16,
     languages: &'static str,
@@ -15,7 +15,7 @@ pub struct Browser {
 
 /// What it is, apart from its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Chrome on Android.
     AndroidChrome,
     /// Edge on Windows.
@@ -46,67 +46,55 @@ struct Fields {
 impl Browser {
     /// A browser of this kind, of the version that was current before the month began.
     #[must_use]
-    pub fn new(kind: Kind, languages: &'static str) -> Self {
+    pub(crate) fn new(kind: Kind, languages: &'static str) -> Self {
         Self::of_version(kind, current(kind), languages)
     }
 
     /// One of another version.
     #[must_use]
-    pub fn of_version(kind: Kind, major: u16, languages: &'static str) -> Self {
+    pub(crate) fn of_version(kind: Kind, major: u16, languages: &'static str) -> Self {
         Self { kind, major, languages, fields: Fields::of(kind, major) }
     }
 
-    /// What it sends.
+    /// What it sends, and what a gateway tells of its handshake.
     #[must_use]
-    pub fn fields(&self) -> ClientFields<'_> {
+    pub(crate) fn fields(&self, tells_handshake: bool) -> ClientFields<'_> {
         ClientFields {
             user_agent: Some(&self.fields.user_agent),
             brands: self.fields.brands.as_deref(),
             mobile: self.fields.mobile,
             platform: self.fields.platform,
             languages: (self.kind != Kind::Script).then_some(self.languages),
-            // Not every gateway tells it; these tests do without what an operator may not have.
-            ja4: None,
+            ja4: tells_handshake.then_some(&self.fields.ja4),
         }
     }
 
-    /// The same, as a tool sends it that copies all fields and has a handshake of its own.
+    /// The same, as a tool says it that copies all fields and has a handshake of its own.
     #[must_use]
-    pub fn handshake(&self) -> &str {
-        &self.fields.ja4
+    pub(crate) fn copied_by_a_tool(&self) -> Self {
+        let fields = Fields { ja4: "a tool's".to_owned(), ..self.fields.clone() };
+        Self { fields, ..self.clone() }
     }
 
     /// The next version is installed.
-    pub fn update(&mut self) {
+    pub(crate) fn update(&mut self) {
         *self = Self::of_version(self.kind, self.major + 1, self.languages);
-    }
-
-    /// Its kind.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Its version.
-    #[must_use]
-    pub const fn major(&self) -> u16 {
-        self.major
     }
 }
 
 impl Kind {
     /// A computer's browser that binds its sessions.
-    pub fn that_binds(random: &mut Random) -> Self {
+    pub(crate) fn that_binds(random: &mut Random) -> Self {
         *random.weighed(&[(60, Self::WindowsChrome), (25, Self::Edge), (15, Self::MacChrome)])
     }
 
     /// A computer's browser that does not.
-    pub fn that_does_not_bind(random: &mut Random) -> Self {
+    pub(crate) fn that_does_not_bind(random: &mut Random) -> Self {
         *random.weighed(&[(50, Self::Firefox), (50, Self::Safari)])
     }
 
     /// A telephone's browser.
-    pub fn of_phone(random: &mut Random) -> Self {
+    pub(crate) fn of_phone(random: &mut Random) -> Self {
         *random.weighed(&[(55, Self::AndroidChrome), (45, Self::PhoneSafari)])
     }
 }

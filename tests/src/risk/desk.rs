@@ -8,7 +8,7 @@ use holdfast_core::{
     Level, Method, SessionId, UnixTime,
     jose::PublicKey,
     policy::{SessionPolicy, Unbound},
-    risk::{ClientFields, Location, Posture, Profile, Told},
+    risk::{ClientFields, Posture, Profile, Told},
     session::{Auth, Binding, Client, Record},
 };
 use holdfast_policy::{Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Target};
@@ -16,7 +16,7 @@ use holdfast_policy::{Beginning, Effect, Memory, Modes, Outcome, Policies, Prove
 use super::{random::hash, world::World};
 
 /// Whoever answers.
-pub struct Desk {
+pub(crate) struct Desk {
     memory: Memory,
     policies: Arc<Policies>,
     databases: [Database; 3],
@@ -29,24 +29,24 @@ pub struct Desk {
 
 /// A request, as a gateway describes it.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// From where.
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// What the client says of itself.
-    pub fields: ClientFields<'a>,
+    pub(crate) fields: ClientFields<'a>,
     /// Whether it goes to a route that exports data.
-    pub is_export: bool,
+    pub(crate) is_export: bool,
     /// When.
-    pub now: UnixTime,
+    pub(crate) now: UnixTime,
 }
 
 /// What a request is answered with.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What is demanded; nothing if it goes on.
-    pub demand: Option<Effect>,
+    pub(crate) demand: Option<Effect>,
     /// By which policy.
-    pub policy: Option<Arc<str>>,
+    pub(crate) policy: Option<Arc<str>>,
     outcome: Arc<Outcome>,
 }
 
@@ -55,7 +55,7 @@ impl Desk {
     ///
     /// # Errors
     /// If the world's databases are not taken.
-    pub fn new(world: &World) -> Result<Self> {
+    pub(crate) fn new(world: &World) -> Result<Self> {
         let [city, asn, anonymous] = world.databases();
         let database = |kind, made: crate::mmdb::Mmdb| {
             Database::parse(kind, made.to_bytes()).map_err(anyhow::Error::msg).context("a database")
@@ -78,7 +78,7 @@ impl Desk {
     }
 
     /// A login with a password and a second factor.
-    pub fn login(&mut self, user: u64, request: &Request<'_>) -> Record {
+    pub(crate) fn login(&mut self, user: u64, request: &Request<'_>) -> Record {
         let record = self.record(user, request, request.now);
         let beginning =
             Beginning { ip: Some(request.ip), user_agent: request.fields.user_agent, device: None };
@@ -89,7 +89,7 @@ impl Desk {
     }
 
     /// The user has authenticated again: the session goes on under another id, and has to be bound again.
-    pub fn regenerate(&mut self, user: u64, former: &Record, request: &Request<'_>) -> Record {
+    pub(crate) fn regenerate(&mut self, user: u64, former: &Record, request: &Request<'_>) -> Record {
         let next = self.record(user, request, former.began_at);
         self.memory.follow(former, &next, true, request.now);
         next
@@ -99,7 +99,7 @@ impl Desk {
     ///
     /// # Errors
     /// If there are no keys.
-    pub fn prove(&mut self, user: u64, record: &mut Record, request: &Request<'_>) -> Result<()> {
+    pub(crate) fn prove(&mut self, user: u64, record: &mut Record, request: &Request<'_>) -> Result<()> {
         let Request { ip, fields, now, .. } = *request;
         let is_first = record.binding.is_none();
         let place = usize::try_from(hash(&[self.begun, user])).unwrap_or_default() % self.keys.len().max(1);
@@ -126,12 +126,12 @@ impl Desk {
     }
 
     /// Whether a session lives, so long after it was used last.
-    pub fn lives(&self, record: &Record, used_at: UnixTime, now: UnixTime) -> bool {
+    pub(crate) fn lives(&self, record: &Record, used_at: UnixTime, now: UnixTime) -> bool {
         now.since(used_at) < self.limits.idle && now.since(record.began_at) < self.limits.absolute
     }
 
     /// Whether the cookie that was made at the last proof is still good. That of a session without a key always is.
-    pub fn cookie_lives(&self, record: &Record, now: UnixTime) -> bool {
+    pub(crate) fn cookie_lives(&self, record: &Record, now: UnixTime) -> bool {
         let made = record.binding.as_ref().map(|binding| binding.last_proof_at);
         made.is_none_or(|made| now.since(made) < self.limits.bound_cookie)
     }
@@ -140,7 +140,7 @@ impl Desk {
     ///
     /// # Errors
     /// If policies cannot be evaluated, or permit nothing.
-    pub fn check(&mut self, user: u64, record: &Record, request: &Request<'_>) -> Result<Answer> {
+    pub(crate) fn check(&mut self, user: u64, record: &Record, request: &Request<'_>) -> Result<Answer> {
         let tags: &[Box<str>] = if request.is_export { &self.export } else { &[] };
         let pattern = if request.is_export { "/export/*" } else { "/*" };
         let question = Question {
@@ -173,20 +173,14 @@ impl Desk {
     }
 
     /// Forgets a session that has ended.
-    pub fn end(&mut self, record: &Record) {
+    pub(crate) fn end(&mut self, record: &Record) {
         self.memory.forget(record);
     }
 
     /// Forgets a user of whom everything is said.
-    pub fn dismiss(&mut self, user: u64, now: UnixTime) {
+    pub(crate) fn dismiss(&mut self, user: u64, now: UnixTime) {
         self.profiles.remove(&user);
         self.memory.sweep(now.after(Duration::from_secs(30 * 86_400)));
-    }
-
-    /// Where the databases place an address.
-    #[must_use]
-    pub fn place(&self, address: IpAddr) -> Location {
-        locate(address, &self.databases)
     }
 
     fn record(&mut self, user: u64, request: &Request<'_>, began_at: UnixTime) -> Record {
@@ -217,7 +211,7 @@ impl Desk {
 impl Answer {
     /// What was suspected, for whoever wants to know why.
     #[must_use]
-    pub fn reasons(&self) -> String {
+    pub(crate) fn reasons(&self) -> String {
         let signals = self.outcome.assessment.signals.iter();
         let told = signals.map(|signal| {
             let factors = signal.factors.iter().map(|(name, factor)| format!("{name} {factor:?}"));

@@ -9,7 +9,7 @@ use super::{
 
 /// A way onto the internet.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub(crate) struct Link {
     kind: Kind,
     /// Where its addresses come from, the usual one first.
     pools: Vec<Pool>,
@@ -34,7 +34,7 @@ enum Kind {
 
 impl Link {
     /// A home. Some get new addresses every night, others every few days.
-    pub fn home(world: &World, place: usize, random: &mut Random) -> Self {
+    pub(crate) fn home(world: &World, place: usize, random: &mut Random) -> Self {
         let pools: Vec<_> = world.in_city(place, Trade::Homes).copied().collect();
         // The first operator has half of the market.
         let shares = [50, 30, 20];
@@ -44,20 +44,20 @@ impl Link {
     }
 
     /// A company, or a hotel.
-    pub fn office(world: &World, place: usize, who: u64) -> Self {
+    pub(crate) fn office(world: &World, place: usize, who: u64) -> Self {
         let pools = world.in_city(place, Trade::Offices).copied().collect();
         Self { kind: Kind::Fixed, pools, who, speaks_ipv6: false }
     }
 
     /// A company whose traffic goes through a filter in a data centre, now here and now there.
-    pub fn filtered(world: &World, place: usize, who: u64) -> Self {
+    pub(crate) fn filtered(world: &World, place: usize, who: u64) -> Self {
         let country = city(place).country;
         let pools = world.in_country(country, Trade::Hosting);
         Self { kind: Kind::Vpn, pools: pools.into_iter().take(2).collect(), who, speaks_ipv6: false }
     }
 
     /// A telephone: its carrier has exits in a few cities of the country, one of which is usual.
-    pub fn mobile(world: &World, place: usize, random: &mut Random) -> Self {
+    pub(crate) fn mobile(world: &World, place: usize, random: &mut Random) -> Self {
         let all = world.in_country(city(place).country, Trade::Mobile);
         let carrier = random.pick(&all).asn;
         let mut pools: Vec<_> = all.into_iter().filter(|pool| pool.asn == carrier).collect();
@@ -67,30 +67,30 @@ impl Link {
     }
 
     /// The network of a train, which is that of a carrier.
-    pub fn train(world: &World, place: usize, random: &mut Random) -> Self {
+    pub(crate) fn train(world: &World, place: usize, random: &mut Random) -> Self {
         Self { kind: Kind::Train, speaks_ipv6: false, ..Self::mobile(world, place, random) }
     }
 
     /// An exit of a service for hiding.
-    pub fn vpn(world: &World, place: usize, service: u32, who: u64) -> Self {
+    pub(crate) fn vpn(world: &World, place: usize, service: u32, who: u64) -> Self {
         let pools = world.in_city(place, Trade::Vpn).filter(|pool| pool.asn == 62_000 + service);
         Self { kind: Kind::Vpn, pools: pools.copied().collect(), who, speaks_ipv6: false }
     }
 
     /// An aeroplane.
-    pub fn satellite(world: &World, random: &mut Random) -> Self {
+    pub(crate) fn satellite(world: &World, random: &mut Random) -> Self {
         let pool = *random.pick(&world.anywhere(Trade::Satellite));
         Self { kind: Kind::Fixed, pools: vec![pool], who: random.next(), speaks_ipv6: false }
     }
 
     /// A rented machine.
-    pub fn machine(world: &World, place: usize, random: &mut Random) -> Self {
+    pub(crate) fn machine(world: &World, place: usize, random: &mut Random) -> Self {
         let pools = world.in_city(place, Trade::Hosting).copied().collect();
         Self { kind: Kind::Fixed, pools, who: random.next(), speaks_ipv6: false }
     }
 
     /// The address of a connection that is made now.
-    pub fn address(&self, now: u64, random: &mut Random) -> IpAddr {
+    pub(crate) fn address(&self, now: u64, random: &mut Random) -> IpAddr {
         let spell = |seconds: u64| now / seconds;
         match self.kind {
             // Behind one address translator with four addresses side by side.
@@ -127,20 +127,15 @@ impl Link {
     }
 
     /// The city that its addresses are usually those of.
-    pub fn city(&self) -> usize {
+    pub(crate) fn city(&self) -> usize {
         self.usual().city
-    }
-
-    /// Whose it is.
-    pub fn asn(&self) -> u32 {
-        self.usual().asn
     }
 
     /// The addresses that it usually has.
     ///
     /// # Panics
     /// If nobody sells such a thing there.
-    pub fn usual(&self) -> &Pool {
+    pub(crate) fn usual(&self) -> &Pool {
         match self.pools.first() {
             Some(pool) => pool,
             None => panic!("nobody sells a link of the kind {:?} there", self.kind),
@@ -163,4 +158,4 @@ impl Link {
 }
 
 /// Seconds.
-pub const DAY: u64 = 24 * 3600;
+pub(crate) const DAY: u64 = 24 * 3600;

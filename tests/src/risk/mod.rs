@@ -15,7 +15,7 @@ mod world;
 
 use anyhow::Result;
 
-pub use desk::Desk;
+use desk::Desk;
 pub use month::Counts;
 use month::{Month, at};
 pub use people::Binding;
@@ -37,6 +37,8 @@ pub struct Simulation {
     pub seed: u64,
     /// Which devices bind.
     pub binding: Binding,
+    /// Whether the gateway tells how the TLS handshake looks (JA4).
+    pub tells_handshake: bool,
     /// Seconds between two requests of a user who uses a device, on average.
     pub pause: u64,
     /// Whether there are thieves.
@@ -59,7 +61,8 @@ impl Simulation {
                 true => Thief::of(&person, &world, self.days, &mut random),
                 false => Vec::new(),
             };
-            Month::new(&mut desk, &person, thieves, random, &mut counts).live(&plan, self.pause)?;
+            let month = Month::new(&mut desk, &person, thieves, random, self.tells_handshake, &mut counts);
+            month.live(&plan, self.pause)?;
             desk.dismiss(id, at(self.days * links::DAY));
         }
         Ok(counts)

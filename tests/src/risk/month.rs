@@ -38,11 +38,13 @@ pub struct Counts {
 }
 
 /// A user's month.
-pub struct Month<'a> {
+pub(crate) struct Month<'a> {
     desk: &'a mut Desk,
     person: &'a Person,
     random: Random,
     counts: &'a mut Counts,
+    /// Whether the gateway tells of TLS handshakes (JA4).
+    tells_handshake: bool,
     /// By device.
     states: Vec<State>,
     thieves: Vec<Thief>,
@@ -58,11 +60,12 @@ struct State {
 
 impl<'a> Month<'a> {
     /// A month that begins.
-    pub fn new(
+    pub(crate) fn new(
         desk: &'a mut Desk,
         person: &'a Person,
         thieves: Vec<Thief>,
         random: Random,
+        tells_handshake: bool,
         counts: &'a mut Counts,
     ) -> Self {
         let states = person.devices.iter().map(|device| State {
@@ -72,14 +75,14 @@ impl<'a> Month<'a> {
             signed_at: Vec::new(),
         });
         let states = states.collect();
-        Self { desk, person, random, counts, states, thieves }
+        Self { desk, person, random, counts, tells_handshake, states, thieves }
     }
 
     /// Lives through it.
     ///
     /// # Errors
     /// If policies cannot be evaluated.
-    pub fn live(mut self, plan: &[Stretch], pause: u64) -> Result<()> {
+    pub(crate) fn live(mut self, plan: &[Stretch], pause: u64) -> Result<()> {
         for stretch in plan {
             let mut now = stretch.from;
             while now < stretch.until {
@@ -100,7 +103,8 @@ impl<'a> Month<'a> {
             state.browser.update();
         }
         let browser = state.browser.clone();
-        let request = Request { ip, fields: browser.fields(), is_export: self.random.chance(5), now };
+        let fields = browser.fields(self.tells_handshake);
+        let request = Request { ip, fields, is_export: self.random.chance(5), now };
         let lived = state.session.take().filter(|(record, used)| self.desk.lives(record, *used, now));
         let mut record = match lived {
             Some((record, _)) => record,
@@ -202,7 +206,10 @@ impl<'a> Month<'a> {
     /// A login through a thief's proxy. The session is the thief's, and the user sees an error.
     fn phish(&mut self, thief: &Thief, second: u64, theirs: &Browser) -> Result<()> {
         let ip = thief.address([127, 0, 0, 1].into(), second, &mut self.random);
-        let request = Request { ip, fields: theirs.fields(), is_export: false, now: at(second) };
+        // The handshake that the server sees is the proxy's.
+        let proxy = thief.browser(theirs);
+        let fields = proxy.fields(self.tells_handshake);
+        let request = Request { ip, fields, is_export: false, now: at(second) };
         let mut record = self.desk.login(self.person.id, &request);
         if thief.attack == Attack::ProxyBinds {
             self.desk.prove(self.person.id, &mut record, &request)?;
@@ -237,8 +244,8 @@ impl<'a> Month<'a> {
             let second = second + thief.delay + served * thief.pace;
             let ip = thief.address(theirs, second, &mut self.random);
             let client = thief.browser(browser);
-            let request =
-                Request { ip, fields: client.fields(), is_export: thief.attack.exports(), now: at(second) };
+            let fields = client.fields(self.tells_handshake);
+            let request = Request { ip, fields, is_export: thief.attack.exports(), now: at(second) };
             if !self.desk.cookie_lives(record, request.now) {
                 if !has_key {
                     break;
@@ -308,7 +315,7 @@ impl Counts {
 
 /// Second so many of the month.
 #[must_use]
-pub fn at(second: u64) -> UnixTime {
+pub(crate) fn at(second: u64) -> UnixTime {
     UnixTime::from_secs(MONDAY + second)
 }
 

@@ -9,13 +9,13 @@ use super::{
 
 /// A user, with everything that they use.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub(crate) struct Person {
     /// A number for them.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Where they live, by its place among the cities.
-    pub lives_in: usize,
+    pub(crate) lives_in: usize,
     /// What they use: a computer, a telephone, and perhaps the family's computer.
-    pub devices: Vec<Device>,
+    pub(crate) devices: Vec<Device>,
     home: Link,
     office: Link,
     carrier: Link,
@@ -26,13 +26,13 @@ pub struct Person {
 
 /// Something with a browser.
 #[derive(Clone, Debug)]
-pub struct Device {
+pub(crate) struct Device {
     /// Its browser before the month begins.
-    pub browser: Browser,
+    pub(crate) browser: Browser,
     /// When the browser is updated, in seconds from the beginning of the month.
-    pub updates: Vec<u64>,
+    pub(crate) updates: Vec<u64>,
     /// Whether it binds its sessions.
-    pub binds: bool,
+    pub(crate) binds: bool,
 }
 
 /// Which devices bind.
@@ -48,21 +48,21 @@ pub enum Binding {
 
 /// Some time that somebody uses a device.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub(crate) struct Stretch {
     /// Which of their devices.
-    pub device: usize,
+    pub(crate) device: usize,
     /// When it begins, in seconds from the beginning of the month.
-    pub from: u64,
+    pub(crate) from: u64,
     /// When it ends.
-    pub until: u64,
+    pub(crate) until: u64,
     /// How the device is connected.
-    pub link: Link,
+    pub(crate) link: Link,
 }
 
 impl Person {
     /// A user of this number.
     #[must_use]
-    pub fn new(id: u64, world: &World, binding: Binding, seed: &Random) -> Self {
+    pub(crate) fn new(id: u64, world: &World, binding: Binding, seed: &Random) -> Self {
         let mut random = seed.branch(id);
         let lives_in = usize::try_from(random.below(HOMES.try_into().unwrap_or(1))).unwrap_or_default();
         let languages = match city(lives_in).country {
@@ -109,7 +109,7 @@ impl Person {
 
     /// How they spend so many days, the first of which is a Monday.
     #[must_use]
-    pub fn month(&self, world: &World, days: u64) -> Vec<Stretch> {
+    pub(crate) fn month(&self, world: &World, days: u64) -> Vec<Stretch> {
         let mut random = self.random.branch(1);
         let mut plan = Plan { stretches: Vec::new() };
         let mut day = 0;
@@ -259,12 +259,6 @@ impl Person {
 
     fn anywhere(&self, random: &mut Random) -> &Link {
         if random.chance(500) { &self.home } else { &self.carrier }
-    }
-
-    /// The line at home.
-    #[must_use]
-    pub const fn home(&self) -> &Link {
-        &self.home
     }
 }
 

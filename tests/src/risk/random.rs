@@ -2,39 +2,39 @@
 
 /// A generator of numbers that look random (SplitMix64 by Steele, Lea and Flood).
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// A generator for this seed.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A generator for something of its own, so that what is drawn there changes nothing here.
     #[must_use]
-    pub fn branch(&self, name: u64) -> Self {
+    pub(crate) fn branch(&self, name: u64) -> Self {
         Self(mixed(self.0 ^ mixed(name)))
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         mixed(self.0)
     }
 
     /// A number below `end`; 0 if there is none.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next().checked_rem(end).unwrap_or_default()
     }
 
     /// A number from `least` to `most`.
-    pub fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most.saturating_sub(least) + 1)
     }
 
     /// Whether something happens that happens so many times in a thousand.
-    pub fn chance(&mut self, in_a_thousand: u64) -> bool {
+    pub(crate) fn chance(&mut self, in_a_thousand: u64) -> bool {
         self.below(1000) < in_a_thousand
     }
 
@@ -42,7 +42,7 @@ impl Random {
     ///
     /// # Panics
     /// If there is none.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let end = u64::try_from(from.len()).unwrap_or_default();
         let place = usize::try_from(self.below(end)).unwrap_or_default();
         match from.get(place) {
@@ -55,7 +55,7 @@ impl Random {
     ///
     /// # Panics
     /// If there is none.
-    pub fn weighed<'a, T>(&mut self, from: &'a [(u64, T)]) -> &'a T {
+    pub(crate) fn weighed<'a, T>(&mut self, from: &'a [(u64, T)]) -> &'a T {
         let mut left = self.below(from.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in from {
             match left.checked_sub(*weight) {
@@ -69,7 +69,7 @@ impl Random {
 
 /// A number that hangs on all of these and on nothing else.
 #[must_use]
-pub fn hash(of: &[u64]) -> u64 {
+pub(crate) fn hash(of: &[u64]) -> u64 {
     of.iter().fold(GOLDEN, |hash, number| mixed(hash ^ mixed(*number)))
 }
 

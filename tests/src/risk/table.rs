@@ -7,7 +7,7 @@ use super::{Attack, Binding, Counts, Simulation};
 /// The figures of a simulation without thieves and of one with them, for each way to bind.
 #[derive(Debug, Default)]
 pub struct Table {
-    columns: Vec<(Binding, Counts, Counts)>,
+    columns: Vec<(&'static str, Counts, Counts)>,
     user_months: f64,
 }
 
@@ -17,16 +17,25 @@ impl Table {
     /// # Errors
     /// As [`Simulation::run`].
     pub fn of(users: u64, days: u64, seed: u64) -> anyhow::Result<Self> {
-        let run = |binding, thieves| Simulation { users, days, seed, binding, pause: PAUSE, thieves }.run();
-        let bindings = [Binding::All, Binding::Computers, Binding::None];
-        let columns = bindings.map(|binding| Ok((binding, run(binding, false)?, run(binding, true)?)));
+        let run = |binding, tells_handshake, thieves| {
+            Simulation { users, days, seed, binding, tells_handshake, pause: PAUSE, thieves }.run()
+        };
+        let columns = [
+            ("all devices bind", Binding::All, false),
+            ("computers bind", Binding::Computers, false),
+            ("none binds", Binding::None, false),
+            ("none binds, JA4 is told", Binding::None, true),
+        ];
+        let columns = columns.map(|(name, binding, handshake)| {
+            Ok((name, run(binding, handshake, false)?, run(binding, handshake, true)?))
+        });
         let columns = columns.into_iter().collect::<anyhow::Result<_>>()?;
         Ok(Self { columns, user_months: exact(users) * exact(days) / 30.0 })
     }
 
     /// Each way to bind, with what was counted without thieves and with them.
     #[must_use]
-    pub fn columns(&self) -> &[(Binding, Counts, Counts)] {
+    pub fn columns(&self) -> &[(&'static str, Counts, Counts)] {
         &self.columns
     }
 
@@ -72,12 +81,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (months, days) = (self.user_months, self.user_months * 30.0);
         write!(f, "| |")?;
-        for (binding, ..) in &self.columns {
-            let name = match binding {
-                Binding::All => "all devices bind",
-                Binding::Computers => "computers bind",
-                Binding::None => "none binds",
-            };
+        for (name, ..) in &self.columns {
             write!(f, " {name} |")?;
         }
         writeln!(f, "\n|---|{}", "---|".repeat(self.columns.len()))?;

@@ -66,20 +66,22 @@ impl Attack {
 
 /// A thief who is ready.
 #[derive(Clone, Debug)]
-pub struct Thief {
+pub(crate) struct Thief {
     /// What they do.
-    pub attack: Attack,
+    pub(crate) attack: Attack,
     /// On which of the user's devices the session is.
-    pub device: usize,
+    pub(crate) device: usize,
     /// Not before this second of the month.
-    pub from: u64,
+    pub(crate) from: u64,
     /// Seconds between theft and use.
-    pub delay: u64,
+    pub(crate) delay: u64,
     /// Seconds between requests.
-    pub pace: u64,
+    pub(crate) pace: u64,
     way: Way,
     /// The thief's own browser; the user's, copied, if there is none.
     browser: Option<Browser>,
+    /// Copied into a browser of the very same make, and not into a tool.
+    copies_handshake: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ enum Way {
 impl Thief {
     /// The thieves of a user within so many days, one of each kind.
     #[must_use]
-    pub fn of(person: &Person, world: &World, days: u64, random: &mut Random) -> Vec<Self> {
+    pub(crate) fn of(person: &Person, world: &World, days: u64, random: &mut Random) -> Vec<Self> {
         let one = |attack: Attack| {
             let mut random = random.branch(attack.says().len().try_into().unwrap_or_default());
             let (way, browser) = Self::equipped(attack, person, world, &mut random);
@@ -109,13 +111,14 @@ impl Thief {
                 pace: if attack.exports() { 1 } else { random.between(1, 30) },
                 way,
                 browser,
+                copies_handshake: attack == Attack::DeviceExports || random.chance(200),
             }
         };
         Attack::ALL.map(one).to_vec()
     }
 
     /// The address of a request.
-    pub fn address(&self, theirs: IpAddr, now: u64, random: &mut Random) -> IpAddr {
+    pub(crate) fn address(&self, theirs: IpAddr, now: u64, random: &mut Random) -> IpAddr {
         match &self.way {
             Way::Line(address) => *address,
             Way::Link(link) => link.address(now, random),
@@ -125,8 +128,12 @@ impl Thief {
 
     /// What the thief says of himself.
     #[must_use]
-    pub fn browser<'a>(&'a self, theirs: &'a Browser) -> &'a Browser {
-        self.browser.as_ref().unwrap_or(theirs)
+    pub(crate) fn browser(&self, theirs: &Browser) -> Browser {
+        match &self.browser {
+            Some(own) => own.clone(),
+            None if self.copies_handshake => theirs.clone(),
+            None => theirs.copied_by_a_tool(),
+        }
     }
 
     fn equipped(

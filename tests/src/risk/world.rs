@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use holdfast_core::risk::Location;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::json;
 
@@ -14,20 +13,20 @@ use crate::mmdb::Mmdb;
 
 /// A city: where it is, and in which country (ISO 3166-1) and continent (as GeoNames names them).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct City {
+pub(crate) struct City {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its country.
-    pub country: &'static str,
+    pub(crate) country: &'static str,
     /// Its continent.
-    pub continent: &'static str,
+    pub(crate) continent: &'static str,
     /// Degrees north and east.
-    pub at: (f64, f64),
+    pub(crate) at: (f64, f64),
 }
 
 /// What somebody sells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trade {
+pub(crate) enum Trade {
     /// Machines for rent.
     Hosting,
     /// Lines for homes.
@@ -44,13 +43,13 @@ pub enum Trade {
 
 /// Addresses that one operator uses in one city.
 #[derive(Clone, Copy, Debug)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// Whose.
-    pub asn: u32,
+    pub(crate) asn: u32,
     /// The city, by its place in [`CITIES`].
-    pub city: usize,
+    pub(crate) city: usize,
     /// What for.
-    pub trade: Trade,
+    pub(crate) trade: Trade,
     /// 16 bits of IPv4 addresses.
     v4: u32,
     /// 32 bits of IPv6 addresses.
@@ -92,19 +91,19 @@ impl World {
     }
 
     /// The pools of a trade in a city.
-    pub fn in_city(&self, city: usize, trade: Trade) -> impl Iterator<Item = &Pool> {
+    pub(crate) fn in_city(&self, city: usize, trade: Trade) -> impl Iterator<Item = &Pool> {
         self.pools.iter().filter(move |pool| pool.city == city && pool.trade == trade)
     }
 
     /// The pools of a trade in a country.
-    pub fn in_country(&self, country: &str, trade: Trade) -> Vec<Pool> {
+    pub(crate) fn in_country(&self, country: &str, trade: Trade) -> Vec<Pool> {
         let here = |pool: &&Pool| pool.trade == trade && city(pool.city).country == country;
         self.pools.iter().filter(here).copied().collect()
     }
 
     /// The pools of a trade anywhere.
     #[must_use]
-    pub fn anywhere(&self, trade: Trade) -> Vec<Pool> {
+    pub(crate) fn anywhere(&self, trade: Trade) -> Vec<Pool> {
         self.pools.iter().filter(|pool| pool.trade == trade).copied().collect()
     }
 
@@ -159,14 +158,14 @@ impl Default for World {
 impl Pool {
     /// The IPv4 address with these sixteen bits.
     #[must_use]
-    pub fn v4(&self, bits: u64) -> IpAddr {
+    pub(crate) fn v4(&self, bits: u64) -> IpAddr {
         let [.., high, low] = bits.to_be_bytes();
         IpAddr::V4(Ipv4Addr::from(self.v4 | u32::from(high) << 8 | u32::from(low.max(1))))
     }
 
     /// The IPv6 address of a customer, with the last 64 bits of the client's choice.
     #[must_use]
-    pub fn v6(&self, customer: u64, client: u64) -> IpAddr {
+    pub(crate) fn v6(&self, customer: u64, client: u64) -> IpAddr {
         // Every customer has 56 bits.
         let customer = u128::from(customer & 0x00ff_ffff) << 72;
         IpAddr::V6(Ipv6Addr::from(self.v6 | customer | u128::from(client)))
@@ -174,7 +173,7 @@ impl Pool {
 
     /// An address of somebody whose line is rented out: of two in five the databases know.
     #[must_use]
-    pub fn proxied(&self, random: &mut Random) -> IpAddr {
+    pub(crate) fn proxied(&self, random: &mut Random) -> IpAddr {
         let known: Vec<_> = self.known_proxies().collect();
         if !known.is_empty() && random.chance(400) {
             let network = random.pick(&known);
@@ -235,24 +234,18 @@ impl Pool {
 
 /// A city by its place in the list; the first if there is none.
 #[must_use]
-pub fn city(place: usize) -> &'static City {
+pub(crate) fn city(place: usize) -> &'static City {
     CITIES.get(place).unwrap_or(&CITIES[0])
 }
 
 /// Kilometres between two cities.
 #[must_use]
-pub fn kilometres(one: usize, other: usize) -> f64 {
+pub(crate) fn kilometres(one: usize, other: usize) -> f64 {
     let point = |place: usize| {
         let (north, east) = city(place).at;
         holdfast_core::risk::Point::new(north, east, 0)
     };
     point(one).zip(point(other)).map_or(0.0, |(one, other)| one.distance(&other))
-}
-
-/// Where a database says that something is, for messages.
-#[must_use]
-pub fn told(location: &Location) -> String {
-    location.place().map_or_else(|| "nowhere known".to_owned(), ToString::to_string)
 }
 
 fn v4_net(base: u32, prefix: u8) -> IpNet {
@@ -269,7 +262,7 @@ const fn at(name: &'static str, country: &'static str, continent: &'static str, 
 
 /// Cities, those of a country together. The first [`HOMES`] have users in them; from the others come travellers' hotels, exits
 /// and thieves.
-pub const CITIES: [City; 30] = [
+pub(crate) const CITIES: [City; 30] = [
     at("London", "GB", "EU", (51.5074, -0.1278)),
     at("Manchester", "GB", "EU", (53.4808, -2.2426)),
     at("Edinburgh", "GB", "EU", (55.9533, -3.1883)),
@@ -303,4 +296,4 @@ pub const CITIES: [City; 30] = [
 ];
 
 /// How many of the cities have users.
-pub const HOMES: usize = 23;
+pub(crate) const HOMES: usize = 23;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use holdfast_tests::risk::{Attack, Binding, Counts, Simulation};
 
 fn live(binding: Binding, thieves: bool) -> Result<Counts> {
-    Simulation { users: 20, days: 8, seed: 5, binding, pause: 900, thieves }.run()
+    Simulation { users: 20, days: 8, seed: 5, binding, tells_handshake: false, pause: 900, thieves }.run()
 }
 
 #[test]
@@ -36,8 +36,16 @@ fn without_a_key_the_same_rules_ask_the_user() -> Result<()> {
 #[test]
 fn the_same_seed_makes_the_same_month() -> Result<()> {
     let run = || {
-        Simulation { users: 3, days: 4, seed: 9, binding: Binding::Computers, pause: 900, thieves: true }
-            .run()
+        Simulation {
+            users: 3,
+            days: 4,
+            seed: 9,
+            binding: Binding::Computers,
+            tells_handshake: true,
+            pause: 900,
+            thieves: true,
+        }
+        .run()
     };
     let (one, other) = (run()?, run()?);
     assert_eq!(format!("{one:?}"), format!("{other:?}"));
