@@ -9,6 +9,7 @@ mod hostile;
 mod listening;
 mod peers;
 mod report;
+mod risk;
 mod server;
 mod signals;
 
@@ -39,6 +40,7 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         Some("route") => floor::serve_bare_route(),
         Some("verify") => floor::verify_for(seconds(arguments)?),
+        Some("risk") => risk::simulate(arguments.get(1..).unwrap_or_default()),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
             if has("--signals") {
@@ -58,7 +60,7 @@ fn run(arguments: &[String]) -> Result<()> {
             })
         }
         _ => bail!(
-            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks] [--signals]"
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks] [--signals], or tests/bench/run --risk [USERS DAYS SEED]"
         ),
     }
 }

@@ -14,6 +14,7 @@ mod ports;
 mod process;
 mod process_group;
 mod program;
+pub mod risk;
 pub mod server;
 mod site;
 mod skip;

@@ -307,7 +307,7 @@ fn what_cannot_be_read_is_refused_at_the_start() -> Result<()> {
         city: Some(folder.path().join("absent.mmdb")),
         asn: Some(noise),
         anonymous: Some(folder.path().to_owned()),
-        ja4_header: None,
+        ..RiskConfig::default()
     };
     let problems = Geo::open(&config).err().context("all of them were taken")?;
     for key in ["risk.city: ", "risk.asn: ", "risk.anonymous: "] {

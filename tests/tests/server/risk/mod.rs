@@ -4,3 +4,4 @@ mod journey;
 mod policies;
 mod scene;
 mod signals;
+mod simulation;
