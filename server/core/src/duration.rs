@@ -30,7 +30,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 pub fn write_duration(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [(3600, "h"), (60, "m")];
-    let fits = units.into_iter().find(|(length, _)| seconds > 0 && seconds % length == 0);
+    let fits = units.into_iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
     fits.map_or_else(|| format!("{seconds}s"), |(length, unit)| format!("{}{unit}", seconds / length))
 }
 
