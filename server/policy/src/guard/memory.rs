@@ -11,7 +11,7 @@ use std::{
 };
 
 use holdfast_core::{
-    SessionId, UnixTime,
+    Level, Method, SessionId, UnixTime,
     risk::{
         Assessment, Client, ClientFields, Digest, Location, Network, Posture, Presence, Sighting, Told, Trail,
     },
@@ -58,6 +58,7 @@ struct Weighed {
     from: Option<Network>,
     fields: Digest,
     revision: u64,
+    binding: Option<(Method, Level)>,
     posture: Posture,
     told: Told,
     is_proved: bool,
@@ -172,21 +173,49 @@ impl Memory {
         Some((weighed.seen.clone(), outcome))
     }
 
-    pub(super) fn remember(&self, question: &Question<'_>, seen: &Seen) {
-        let Some(shard) = self.shard(question.record.id) else { return };
+    /// Remembers what was weighed. If nothing that policies see has changed, what they decided still holds, and what was
+    /// weighed before is given back.
+    pub(super) fn remember(&self, question: &Question<'_>, seen: Seen) -> Seen {
+        let Some(shard) = self.shard(question.record.id) else { return seen };
         if let Some(entry) = shard.lock().get_mut(&question.record.id) {
+            let binding = question.record.binding.as_deref().map(|binding| (binding.method, binding.level));
+            let same = entry.weighed.take().filter(|before| {
+                (before.binding, before.posture, before.seen.location)
+                    == (binding, question.posture, seen.location)
+                    && before.seen.assessment == seen.assessment
+            });
+            let (seen, decided) = match same {
+                Some(before) => (before.seen, before.decided),
+                None => (seen, Vec::new()),
+            };
             entry.weighed = Some(Weighed {
                 from: question.client_ip.map(Network::of),
                 fields: question.fields.digest(),
                 revision: question.record.revision,
+                binding,
                 posture: question.posture,
                 told: question.told,
                 is_proved: question.is_proved,
                 at: question.now,
                 seen: seen.clone(),
-                decided: Vec::new(),
+                decided,
             });
+            return seen;
         }
+        seen
+    }
+
+    /// What policies decided about a request with this key, if they did.
+    pub(super) fn decided(
+        &self,
+        question: &Question<'_>,
+        key: Key,
+        policies: &Arc<Policies>,
+    ) -> Option<Arc<Outcome>> {
+        let shard = self.shard(question.record.id)?.lock();
+        let decided = shard.get(&question.record.id)?.weighed.as_ref()?.decided.iter();
+        let mut same = decided.filter(|(of, by, _)| *of == key && Arc::ptr_eq(by, policies));
+        same.next().map(|(_, _, outcome)| Arc::clone(outcome))
     }
 
     /// Keeps what was decided, and says whether it is news: policies object that did not object to the request before.

@@ -103,8 +103,11 @@ impl Memory {
             location: from.map_or(Location::Unknown, |from| from.location),
             assessment: Arc::new(assessment),
         };
-        self.remember(question, &seen);
-        self.decide(question, policies, &seen)
+        let seen = self.remember(question, seen);
+        match self.decided(question, Key::of(question, policies), policies) {
+            Some(outcome) => Answer { outcome, is_news: false },
+            None => self.decide(question, policies, &seen),
+        }
     }
 
     fn learn(&self, record: &Record, visit: &Visit, evidence: Evidence, profile: &mut Profile) {
