@@ -130,7 +130,7 @@ async fn a_browser_is_not_sent_in_circles() -> Result<()> {
 /// A browser that can change its network, in front of a proxy.
 struct Visit {
     page: Page,
-    _browser: Browser,
+    browser: Browser,
     crossing: Crossing,
     gate: Gate,
 }
@@ -151,7 +151,7 @@ impl Visit {
         };
         let browser = Browser::launch(Profile::trusting(&gate.authority)?, options).await?;
         let page = browser.open_page().await?;
-        Ok(Some(Self { page, _browser: browser, crossing, gate }))
+        Ok(Some(Self { page, browser, crossing, gate }))
     }
 
     async fn log_in(&self) -> Result<()> {
@@ -193,7 +193,7 @@ impl Visit {
     }
 
     async fn cookie(&self) -> Result<String> {
-        Ok(self._browser.cookie("shop.example", COOKIE).await?.context("no cookie")?.value)
+        Ok(self.browser.cookie("shop.example", COOKIE).await?.context("no cookie")?.value)
     }
 
     async fn session(&self) -> Result<String> {
