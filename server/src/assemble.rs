@@ -23,8 +23,9 @@ use crate::{
     risk::Risk,
     secrets::Secrets,
     sessions::Turns,
-    signals::{Receivers, Seen, Signals, told::Told},
+    signals::{Lasting as LastingSignals, Receivers, Seen, Signals, Streams, Transmitter, told::Told},
     signing::{AuditKeys, SigningKeys},
+    sinks::{Prepared, Sinks, Workshop},
     telemetry::{Audit, Log, Metrics, RefusalLines, Sampling, Spans},
 };
 
@@ -53,14 +54,15 @@ impl Files {
             Some(former) => former.followed_by(&config.risk),
             None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
         };
+        let sinks = Prepared::problems(&config.audit, &Clock::system());
         match (secrets(config), tls, geo, config.policy.read()) {
-            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) => {
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) if sinks.is_empty() => {
                 Ok(Self { secrets, tls, policies, geo, geo_changes })
             }
             (secrets, tls, geo, policies) => {
                 let problems = [secrets.err(), tls.err()].into_iter().flatten();
                 let problems = problems.chain(geo.err().into_iter().flatten());
-                Err(problems.chain(policies.err().into_iter().flatten()).collect())
+                Err(problems.chain(policies.err().into_iter().flatten()).chain(sinks).collect())
             }
         }
     }
@@ -75,10 +77,12 @@ struct Lasting {
     devices: Arc<Devices>,
     told: Arc<Told>,
     seen: Arc<Seen>,
+    signals: LastingSignals,
     clock: Clock,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
     log: Log,
+    sinks: Arc<Sinks>,
     spans: Arc<Spans>,
     gateway_refusals: Arc<RefusalLines>,
     boot: Boot,
@@ -91,6 +95,7 @@ pub(crate) struct Remembered {
     pub(crate) devices: Devices,
     pub(crate) told: Told,
     pub(crate) seen: Seen,
+    pub(crate) streams: Streams,
 }
 
 impl Remembered {
@@ -99,12 +104,14 @@ impl Remembered {
         let (devices, of_devices) = Devices::load(store, now).await?;
         let (told, of_told) = Told::load(store).await?;
         let seen = Seen::load(store).await?;
-        let note = (of_devices + of_told > 0).then(|| {
+        let (streams, of_streams) = Streams::load(store).await?;
+        let note = (of_devices + of_told + of_streams > 0).then(|| {
             format!(
-                "{of_devices} notes about devices and {of_told} about signals could not be read; what they said is unknown"
+                "{of_devices} notes about devices, {of_told} about users and {of_streams} about streams of signals could not be read; \
+                 what they said is unknown"
             )
         });
-        Ok((Self { devices, told, seen }, note))
+        Ok((Self { devices, told, seen, streams }, note))
     }
 }
 
@@ -128,10 +135,12 @@ pub(crate) fn first(
         devices: Arc::new(remembered.devices),
         told: Arc::new(remembered.told),
         seen: Arc::new(remembered.seen),
+        signals: LastingSignals::new(remembered.streams),
         boot: Boot { id: boot, at: clock.now() },
         load: Arc::new(Load::new()),
         spans: spans(&config, &clock, &log, &metrics)?,
         gateway_refusals: Arc::default(),
+        sinks: Arc::default(),
         metrics,
         log,
         clock,
@@ -154,10 +163,12 @@ pub(crate) fn next(
         devices: Arc::clone(&former.devices),
         told: Arc::clone(&former.told),
         seen: Arc::clone(&former.seen),
+        signals: former.signals.lasting(),
         clock: former.clock.clone(),
         load: Arc::clone(&former.load),
         metrics: Arc::clone(&former.metrics),
         log: former.log.with_requests(config.log_requests),
+        sinks: Arc::clone(&former.sinks),
         spans: Arc::clone(&former.spans),
         gateway_refusals: Arc::clone(&former.gateway_refusals),
         boot: former.oauth.boot,
@@ -176,15 +187,17 @@ fn assemble(
     let Lasting {
         risk,
         geo,
-        store,
-        turns,
         devices,
         told,
         seen,
+        signals,
+        store,
+        turns,
         clock,
         load,
         metrics,
         log,
+        sinks,
         spans,
         gateway_refusals,
         boot,
@@ -195,6 +208,7 @@ fn assemble(
     let audit_keys = AuditKeys::new(&secrets.root_key, &secrets.previous_root_keys)
         .map_err(|what| StartError::Configuration(format!("secrets.root_key_file: {what}")))?;
     let target = audit_target(&config.audit, &audit_keys)?;
+    let prepared = Prepared::read(&config.audit, &clock).map_err(StartError::Configuration)?;
     let (signing, assertions) = signing(&secrets, former, now)?;
     let apps: Vec<_> = config.apps.into_iter().map(|app| Arc::new(app_of(app, &config.routes))).collect();
     let algs: Vec<_> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
@@ -217,17 +231,27 @@ fn assemble(
         let token = poll_tokens.remove(&receiver.name);
         (receiver, token)
     });
-    let former_signals = former.map(|former| &former.signals);
     let receivers = Receivers::new(
         receivers.collect(),
         &names,
-        former_signals.map(|former| &former.receivers),
+        former.map(|former| &former.signals.receivers),
         (&log, &metrics),
         now,
     );
     let receivers =
         receivers.map_err(|what| StartError::Configuration(format!("signals.receivers: {what}")))?;
-    let signals = Signals::new(receivers, former_signals);
+    let transmitter = match (config.signals.transmitter, secrets.signals_key) {
+        (None, _) => None,
+        (Some(config), Some(key)) => Some(Transmitter::new(config, key, &signals.streams)),
+        (Some(config), None) => Some(Err(format!(
+            "key_file: {0} is missing; make it with: (umask 077; openssl genrsa -out {0} 2048)",
+            config.key_file.display()
+        ))),
+    };
+    let transmitter = transmitter
+        .transpose()
+        .map_err(|what| StartError::Configuration(format!("signals.transmitter.{what}")))?;
+    let signals = Signals::new(receivers, transmitter.map(Arc::new), signals);
     load.pulse.set_target(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
@@ -240,7 +264,16 @@ fn assemble(
         None => Audit::none().followed_by(target, &clock, &log),
     };
     let audit = audit.map_err(|error| StartError::Failure(format!("audit.file: {error}")))?;
+    let workshop = Workshop {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        log: Arc::clone(&log),
+        metrics: Arc::clone(&metrics),
+        witness: audit.witness(),
+    };
+    sinks.follow(prepared, audit.listen().as_ref(), &workshop);
     Ok(Holdfast {
+        sinks,
         audit_jwks: audit_keys.jwks.into(),
         apps,
         operators: config.operators,
@@ -299,6 +332,7 @@ fn app_of(app: AppConfig, routes: &[RouteConfig]) -> App {
         audiences: app.audiences,
         login_url: app.login_url,
         step_up_url: app.step_up_url,
+        step_up_acr: app.step_up_acr.map(Into::into),
         return_parameter: app.return_parameter,
     }
 }

@@ -1,6 +1,6 @@
 //! DPoP at the edge: proofs that are taken, and the challenges that say why one was not.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use holdfast_core::{
     Rejection, Rule, UnixTime, Verified,
@@ -123,6 +123,26 @@ pub(crate) fn challenge(house: &Holdfast, error: &str, says: &str) -> HeaderValu
     let says: String = says.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\')).collect();
     header_value(format!(
         "DPoP error=\"{error}\", error_description=\"{says}\", algs=\"{}\"",
+        house.oauth.algs
+    ))
+}
+
+/// The login that a request lacks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lacking<'a> {
+    /// How long ago it may be at most; 0 is a login now.
+    pub(crate) max_age: Option<Duration>,
+    /// The classes of authentication that are enough, separated by spaces.
+    pub(crate) acr_values: Option<&'a str>,
+}
+
+/// The challenge of a token whose login is not enough (RFC 9470 §3). The client asks the user again with the same
+/// parameters, and comes back with the token of that login.
+pub(crate) fn step_up_challenge(house: &Holdfast, says: &str, lacking: Lacking<'_>) -> HeaderValue {
+    let max_age = lacking.max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
+    let acr = lacking.acr_values.map(|acr| format!(", acr_values=\"{acr}\"")).unwrap_or_default();
+    header_value(format!(
+        "DPoP error=\"insufficient_user_authentication\", error_description=\"{says}\"{max_age}{acr}, algs=\"{}\"",
         house.oauth.algs
     ))
 }

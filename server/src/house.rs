@@ -27,6 +27,7 @@ use crate::{
     sessions::Turns,
     signals::{Seen, Signals, told::Told},
     signing::SigningKeys,
+    sinks::Sinks,
     telemetry::{Audit, Event, EventName, Log, Metrics, RefusalLines, Sampling, Spans},
     token::TokenHash,
 };
@@ -53,6 +54,8 @@ pub(crate) struct Holdfast {
     pub(crate) sampling: Sampling,
     pub(crate) spans: Arc<Spans>,
     pub(crate) audit: Audit,
+    /// Whoever else is told what the audit trail tells.
+    pub(crate) sinks: Arc<Sinks>,
     /// The public keys of the audit trail, as a document.
     pub(crate) audit_jwks: Box<str>,
     pub(crate) log: Arc<Log>,
@@ -81,6 +84,8 @@ pub(crate) struct App {
     /// Where a browser without a session is sent, and one whose user must authenticate again.
     pub(crate) login_url: Option<PageAddress>,
     pub(crate) step_up_url: Option<PageAddress>,
+    /// What an OAuth client has to ask for when a login is not enough.
+    pub(crate) step_up_acr: Option<Box<str>>,
     pub(crate) return_parameter: ParameterName,
     /// What is demanded of requests by their method and path.
     pub(crate) routes: Routes,
@@ -151,6 +156,7 @@ impl Holdfast {
             self.metrics.event(name);
         }
         self.audit.record(now, event);
+        self.signals.notice(self, now, event);
     }
 
     /// Writes an event about a session.
@@ -163,6 +169,11 @@ impl Holdfast {
             ..about
         };
         self.record(context.now, &of_session(session, context, event));
+        // A login resets the absolute limit: so it is told apart from a mere change of the id.
+        let record = session.record();
+        if name == EventName::SessionRegenerated && record.began_at == record.created_at {
+            self.signals.notice_assurance(self, session, context.now);
+        }
     }
 }
 

@@ -216,13 +216,27 @@ impl Issuer {
 
 /// A client that asks other servers: for a moment, and without following redirects.
 pub(crate) fn client() -> Result<reqwest::Client, String> {
+    build(builder().timeout(PATIENCE))
+}
+
+/// A client whose patience is its caller's, and who believes these certificates alone, or those of the system.
+pub(crate) fn client_believing(
+    certificates: Option<Vec<reqwest::Certificate>>,
+) -> Result<reqwest::Client, String> {
+    match certificates {
+        None => build(builder()),
+        Some(certificates) => build(builder().tls_certs_only(certificates)),
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
     // The client asks for the provider of the process, and there is only this one; a second call changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build()
-        .map_err(|error| format!("there is no HTTP client: {error}"))
+    reqwest::Client::builder().redirect(redirect::Policy::none())
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    builder.build().map_err(|error| format!("there is no HTTP client: {error}"))
 }
 
 /// The key of that name, or the only one that fits if the token names none.

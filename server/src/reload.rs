@@ -65,8 +65,8 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);
     tell_of_geo(&live.now().house, &geo_changes);
-    live.now().house.signals.changed.notify_one();
     former.house.audit.end_listeners();
+    live.now().house.signals.announce();
     Ok(warnings)
 }
 

@@ -14,6 +14,7 @@ use crate::{
     config::{Config, ReceiverDelivery, StoreConfig},
     random::random,
     root_keys::RootKeys,
+    signals::RsaSigner,
     token::hex,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Secrets {
     pub(crate) gateway: Option<SecretText>,
     /// What receivers of signals show to the transmitters that they ask, by their names.
     pub(crate) poll_tokens: HashMap<String, SecretText>,
+    /// The key that signs signals for others; none if nobody is told, or it is still to be made.
+    pub(crate) signals_key: Option<RsaSigner>,
     /// What an operator should mend, though the server can work with it.
     pub(crate) warnings: Vec<String>,
 }
@@ -39,6 +42,11 @@ impl Secrets {
         if !file.exists() && matches!(config.store, StoreConfig::Memory | StoreConfig::Sled(_)) {
             make_root_key(file)
                 .map_err(|what| format!("secrets.root_key_file: {}: {what}", file.display()))?;
+        }
+        if let Some(file) = key_file(config).filter(|file| !file.exists()) {
+            let told = |what| format!("{SIGNALS_KEY}: {}: it cannot be made: {what}", file.display());
+            let pem = RsaSigner::generate().map_err(told)?;
+            write_private(file, &pem).map_err(|error| told(error.to_string()))?;
         }
         Self::read(config)
     }
@@ -59,6 +67,7 @@ impl Secrets {
             previous_root_keys,
             gateway: others.gateway,
             poll_tokens: others.poll_tokens,
+            signals_key: others.signals_key,
             warnings,
         })
     }
@@ -78,6 +87,7 @@ struct Others {
     previous_root_keys: Vec<RootKey>,
     gateway: Option<SecretText>,
     poll_tokens: HashMap<String, SecretText>,
+    signals_key: Option<RsaSigner>,
 }
 
 impl Others {
@@ -103,7 +113,15 @@ impl Others {
                 poll_tokens.insert(receiver.name.clone(), token);
             }
         }
-        Ok(Self { previous_root_keys, gateway, poll_tokens })
+        let signals_key = match key_file(config).filter(|file| file.exists()) {
+            None => None,
+            Some(file) => {
+                let pem = read_private(SIGNALS_KEY, file, warnings)?;
+                let key = RsaSigner::read(&pem);
+                Some(key.map_err(|what| format!("{SIGNALS_KEY}: {} {what}", file.display()))?)
+            }
+        };
+        Ok(Self { previous_root_keys, gateway, poll_tokens, signals_key })
     }
 }
 
@@ -128,6 +146,11 @@ fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<Secret
         warnings.push(format!("{key}: {} holds a secret that can be guessed; {right}", file.display()));
     }
     Ok(SecretText::new(secret))
+}
+
+/// Where the key is that signs signals for others.
+fn key_file(config: &Config) -> Option<&Path> {
+    config.signals.transmitter.as_ref().map(|transmitter| transmitter.key_file.as_path())
 }
 
 fn read_poll_token(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
@@ -191,6 +214,8 @@ pub(crate) fn replace_private(file: &Path, text: &str) -> io::Result<()> {
     }
     fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
+
+const SIGNALS_KEY: &str = "signals.transmitter.key_file";
 
 const SHORT_SECRET: usize = 16;
 

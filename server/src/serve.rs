@@ -155,17 +155,21 @@ impl Running {
     pub async fn stop(self) {
         self.shutdown.begin();
         self.live.now().house.audit.end_listeners();
+        self.live.now().house.signals.close();
         for listener in self.listeners {
             let _ = listener.await;
         }
-        self.helpers.iter().for_each(JoinHandle::abort);
         let house = &self.live.now().house;
+        house.signals.drain().await;
+        self.helpers.iter().for_each(JoinHandle::abort);
+        // The sinks are told of the last lines, and the store notes how far they were told, before it is closed.
+        house.audit.close();
+        house.sinks.close().await;
         if let Err(unavailable) = house.store.close().await {
             house.log.error(house.clock.now(), &unavailable.to_string());
         }
         house.spans.close().await;
         house.log.info(house.clock.now(), "stopped");
-        house.audit.close();
         house.log.close();
     }
 }

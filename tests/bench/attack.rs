@@ -1,5 +1,5 @@
-//! What strangers do to a server, from sixteen addresses of the loopback network. Runs in a process of its own, behind
-//! everything else on its core, so that the honest client beside it is not what suffers first.
+//! What strangers do to a server, from sixteen addresses of the loopback network. Runs in a process of its own, which
+//! gets of its core what nobody else wants, so that the honest client beside it is not what suffers first.
 
 use std::{
     io::Write,

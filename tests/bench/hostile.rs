@@ -17,15 +17,45 @@ use crate::{
     server::{Kind, LOAD_CORE, Load, Server, pinned},
 };
 
-pub(crate) fn measure(seconds: u32) -> Result<()> {
-    let mut table = Table::begin("Hostile load")?;
-    idle(&mut table)?;
-    reload(seconds, &mut table)?;
-    for kind in [Kind::Memory, Kind::Sled] {
-        overload(kind, seconds, &mut table)?;
+/// What can be measured by itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Idle,
+    Reload,
+    Overload,
+    Attacks,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 4] = [Self::Idle, Self::Reload, Self::Overload, Self::Attacks];
+
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Idle => "--idle",
+            Self::Reload => "--reload",
+            Self::Overload => "--overload",
+            Self::Attacks => "--attacks",
+        }
     }
-    for (attack, seconds) in [("slowloris", 5 * seconds), ("headers", seconds), ("garbage", 10 * seconds)] {
-        attacked(attack, seconds, &mut table)?;
+
+    fn measure(self, seconds: u32, table: &mut Table) -> Result<()> {
+        match self {
+            Self::Idle => idle(table),
+            Self::Reload => reload(seconds, table),
+            Self::Overload => {
+                [Kind::Memory, Kind::Sled].into_iter().try_for_each(|kind| overload(kind, seconds, table))
+            }
+            Self::Attacks => [("slowloris", 5 * seconds), ("headers", seconds), ("garbage", 10 * seconds)]
+                .into_iter()
+                .try_for_each(|(attack, seconds)| attacked(attack, seconds, table)),
+        }
+    }
+}
+
+pub(crate) fn measure(parts: &[Part], seconds: u32) -> Result<()> {
+    let mut table = Table::begin("Hostile load")?;
+    for part in parts {
+        part.measure(seconds, &mut table)?;
     }
     table.note(&format!("load average of the machine at the end: {}", load_average()?));
     Ok(())
@@ -82,15 +112,17 @@ fn reload_until(is_over: &AtomicBool, server: &Server) -> Result<u32> {
     Ok(reloads)
 }
 
-/// Eight times as many clients as keep the server busy, each of which asks again as soon as it has its answer, and at once
-/// after a 503, with proofs that were signed beforehand; then each session refreshes once more. How much more that is than the server can do is told.
+/// Three times as many refreshes a second as the server can do, whatever it answers, with proofs that were signed
+/// beforehand; then each session refreshes once more. A refresh that was turned away is asked again. What waits in the
+/// load generator counts as waiting too.
 fn overload(kind: Kind, seconds: u32, table: &mut Table) -> Result<()> {
     let name = kind.name();
     let full = Server::start(kind)?.load(&Load::new("refresh", SESSIONS, seconds))?;
     ensure!(full.failures() == 0, "{} refreshes fail without an overload", full.failures());
     let many = SESSIONS_A_SECOND * usize::try_from(seconds)?;
     let server = Server::start(kind)?;
-    let line = server.load(&Load::new("refresh", many, seconds).connections(256).presigned().afterwards())?;
+    let overload = Load::new("refresh", many, seconds).connections(CONNECTIONS).rate(OVERLOAD * full.rps);
+    let line = server.load(&overload.presigned().afterwards())?;
     table.note(&format!(
         "{name}: full rate {:.0} refreshes a second; {:.1} times that were asked: {:?}, {} without an answer",
         full.rps,
@@ -99,8 +131,11 @@ fn overload(kind: Kind, seconds: u32, table: &mut Table) -> Result<()> {
         line.errors
     ));
     let p99 = line.p99_us_of_status.get(&200).copied().unwrap_or(f64::INFINITY) / 1000.0;
-    let row = format!("{name}: 256 clients at once: p99 of the answered");
-    table.row(&row, "at most 50 ms", &format!("{p99:.1} ms"), p99 <= 50.0);
+    let times = line.rps / full.rps;
+    let row = format!("{name}: {times:.1} times as many refreshes as can be done: p99 of the answered");
+    // An overload that did not come about proves nothing.
+    let is_met = p99 <= 50.0 && times >= 0.9 * OVERLOAD;
+    table.row(&row, "at most 50 ms, at 3 times", &format!("{p99:.1} ms"), is_met);
     let others = line.statuses.iter().filter(|(status, _)| ![200, 503].contains(*status));
     let others = others.map(|(_, count)| count).sum::<u64>() + line.errors;
     table.row(&format!("{name}: answers other than 200 and 503"), "0", &others.to_string(), others == 0);
@@ -139,11 +174,12 @@ fn attacked(kind: &str, seconds: u32, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// This program as an attacker, behind everything else on the load's core.
+/// This program as an attacker, who gets of the load's core what nobody else wants: attackers have machines of their own,
+/// and must not be what the honest client waits for.
 fn attack(kind: &str, at: SocketAddr, seconds: u32) -> Result<Command> {
     let own = program("holdfast-bench")?;
-    let mut command = pinned(LOAD_CORE, "nice".as_ref());
-    command.args(["-n", "19"]).arg(own).args(["attack", kind, &at.to_string(), &seconds.to_string()]);
+    let mut command = pinned(LOAD_CORE, "chrt".as_ref());
+    command.args(["--idle", "0"]).arg(own).args(["attack", kind, &at.to_string(), &seconds.to_string()]);
     Ok(command)
 }
 
@@ -151,3 +187,6 @@ const SESSIONS: usize = 2_000;
 /// More sessions than are answered in a second, so that hardly a refresh is signed while the overload lasts.
 const SESSIONS_A_SECOND: usize = 6_000;
 const RELOAD_RATE: f64 = 1_000.0;
+const OVERLOAD: f64 = 3.0;
+/// So many that none has to wait for the answer to its last question before it asks the next.
+const CONNECTIONS: u32 = 1_024;

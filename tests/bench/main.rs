@@ -11,6 +11,7 @@ mod peers;
 mod report;
 mod risk;
 mod server;
+mod signals;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -42,8 +43,13 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("risk") => risk::simulate(arguments.get(1..).unwrap_or_default()),
         Some("all") => {
             let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-            if has("--gateways") || has("--hostile") {
-                return demanded(has("--gateways"), has("--hostile"), seconds(arguments)?);
+            if has("--signals") {
+                return signals::measure();
+            }
+            let hostile: Vec<_> = hostile::Part::ALL.into_iter().filter(|part| has(part.flag())).collect();
+            let hostile = if has("--hostile") { hostile::Part::ALL.to_vec() } else { hostile };
+            if has("--gateways") || !hostile.is_empty() {
+                return demanded(has("--gateways"), &hostile, seconds(arguments)?);
             }
             all(&Plan {
                 seconds: seconds(arguments)?,
@@ -54,18 +60,18 @@ fn run(arguments: &[String]) -> Result<()> {
             })
         }
         _ => bail!(
-            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile], or tests/bench/run --risk [USERS DAYS SEED]"
+            "usage: tests/bench/run [--seconds S] [--dpop] [--peers] [--million] [--remembered] [--gateways] [--hostile | --idle --reload --overload --attacks] [--signals], or tests/bench/run --risk [USERS DAYS SEED]"
         ),
     }
 }
 
 /// What has a demand beside it.
-fn demanded(gateways: bool, hostile: bool, seconds: u32) -> Result<()> {
+fn demanded(gateways: bool, hostile: &[hostile::Part], seconds: u32) -> Result<()> {
     if gateways {
         gateways::measure(seconds)?;
     }
-    if hostile {
-        hostile::measure(seconds)?;
+    if !hostile.is_empty() {
+        hostile::measure(hostile, seconds)?;
     }
     Ok(())
 }

@@ -299,6 +299,6 @@ redirect_uris = ["http://127.0.0.1/callback"]
 }
 
 const CLIENT: &str = "bench";
-const TOKEN: &str = "bench-token";
+pub(crate) const TOKEN: &str = "bench-token";
 const TOKEN_SHA256: &str = "7137e16f75a1d75b6fd65930672814806cdc1a0d6e0aa38611afc996a402258b";
 pub(crate) const SECRET: &str = "a-gateway-secret-for-the-benchmark";

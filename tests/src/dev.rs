@@ -25,6 +25,7 @@ pub struct DevServer {
     public: SocketAddr,
     internal: SocketAddr,
     disk: Disk,
+    variables: Vec<(String, String)>,
 }
 
 /// Where the store of a [`DevServer`] is.
@@ -42,11 +43,22 @@ impl DevServer {
         Self::start_on(Disk::Folder).await
     }
 
+    /// Like [`Self::start`], with these variables.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as(Disk::Folder, variables).await
+    }
+
     /// Like [`Self::start`], with the store on `disk`.
     pub async fn start_on(disk: Disk) -> Result<Self> {
+        Self::start_as(disk, &[]).await
+    }
+
+    async fn start_as(disk: Disk, variables: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("dev-").tempdir()?;
         let [public, internal] = [free_port()?, free_port()?].map(|port| (Ipv4Addr::LOCALHOST, port).into());
-        let mut server = Self { group: None, folder, public, internal, disk };
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut server = Self { group: None, folder, public, internal, disk, variables };
         server.start_again().await?;
         Ok(server)
     }
@@ -60,6 +72,7 @@ impl DevServer {
                 .env("HOLDFAST__PUBLIC__LISTEN", self.public.to_string())
                 .env("HOLDFAST__INTERNAL__LISTEN", self.internal.to_string())
                 .env(PATIENT.0, PATIENT.1)
+                .envs(self.variables.iter().cloned())
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)
                 .stderr(log),

@@ -25,6 +25,8 @@ pub enum Prerequisite {
     Prometheus,
     /// Python, for the library for it.
     Python,
+    /// The syslog server of Debian, with TLS.
+    Rsyslog,
     /// `strace`, which says what a program asks of the kernel.
     Strace,
     /// The software TPM.
@@ -67,6 +69,8 @@ impl Prerequisite {
             Self::Node => &["node", "npm"],
             Self::Prometheus => &["prometheus", "promtool"],
             Self::Python => &["python3"],
+            // The directory of libraries is named by the machine; the configuration says if the driver for TLS is missing.
+            Self::Rsyslog => &["rsyslogd"],
             Self::Strace => &["strace"],
             Self::Systemd => &["systemd-analyze", "systemd-sysusers", "systemd-tmpfiles"],
             Self::Swtpm => &["swtpm"],

@@ -98,9 +98,11 @@ impl Client {
 
     /// Takes the next challenge, and a new cookie if there is one.
     pub(super) fn read(&mut self, setup: &Setup, connection: &Connection, head: Head) {
-        if head.status != 503 {
-            self.pending = None;
+        // A busy server has nothing to say.
+        if head.status == 503 {
+            return;
         }
+        self.pending = None;
         if let Some(header) = connection.header(CHALLENGE) {
             self.challenge = challenge::challenge_for(&header, &self.session).or(self.challenge.take());
         }

@@ -50,25 +50,14 @@ impl Found {
     /// Looks for the end of the chain, from the end of the file.
     pub(crate) fn in_file(file: &File) -> io::Result<Self> {
         let bytes = file.metadata()?.len();
-        let mut window = WINDOW.min(bytes);
-        loop {
-            let mut tail = vec![0; usize::try_from(window).unwrap_or(usize::MAX)];
-            file.read_exact_at(&mut tail, bytes - window)?;
-            if let Some((link, end)) = last_link(&tail, window == bytes) {
-                let behind = tail.get(end..).unwrap_or_default();
-                let lacks_line_feed = end == tail.len() && tail.last() != Some(&b'\n');
-                return Ok(Self {
-                    bytes,
-                    end: Some(link),
-                    lacks_line_feed,
-                    unchained: (!behind.is_empty()).then(|| unchained(behind)),
-                    unchained_ends: behind.ends_with(b"\n"),
-                });
-            }
-            if window == bytes || window >= FARTHEST {
-                break;
-            }
-            window = window.saturating_mul(8).min(bytes);
+        if let Some(Tail { link, behind, lacks_line_feed }) = tail_of(file, bytes, FARTHEST)? {
+            return Ok(Self {
+                bytes,
+                end: Some(link),
+                lacks_line_feed,
+                unchained: (!behind.is_empty()).then(|| unchained(&behind)),
+                unchained_ends: behind.ends_with(b"\n"),
+            });
         }
         let mut last = [0];
         if bytes > 0 {
@@ -81,6 +70,37 @@ impl Found {
             unchained: (bytes > 0).then(|| whole(file)).transpose()?,
             unchained_ends: last == *b"\n",
         })
+    }
+}
+
+/// The end of the chain in a file that nobody writes any more, and how many bytes the file has. A file that does not end
+/// with a chain is not searched for one.
+pub(crate) fn end_of(file: &File) -> io::Result<Option<(Link, u64)>> {
+    let bytes = file.metadata()?.len();
+    Ok(tail_of(file, bytes, WINDOW << 6)?.map(|tail| (tail.link, bytes)))
+}
+
+/// The end of a file.
+struct Tail {
+    link: Link,
+    /// What comes behind the line of the link.
+    behind: Vec<u8>,
+    lacks_line_feed: bool,
+}
+
+fn tail_of(file: &File, bytes: u64, farthest: u64) -> io::Result<Option<Tail>> {
+    let mut window = WINDOW.min(bytes);
+    loop {
+        let mut tail = vec![0; usize::try_from(window).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut tail, bytes - window)?;
+        if let Some((link, end)) = last_link(&tail, window == bytes) {
+            let lacks_line_feed = end == tail.len() && tail.last() != Some(&b'\n');
+            return Ok(Some(Tail { link, behind: tail.split_off(end), lacks_line_feed }));
+        }
+        if window == bytes || window >= farthest {
+            return Ok(None);
+        }
+        window = window.saturating_mul(8).min(bytes);
     }
 }
 

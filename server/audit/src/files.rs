@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::{
     Link, Rotation,
-    file::{Found, append, identity},
+    file::{append, end_of, identity},
     seek::first_seq,
 };
 
@@ -31,6 +31,8 @@ struct Known {
     current: Option<Kept>,
     /// The last line that was written.
     head: u64,
+    /// Bytes of all files that there were.
+    bytes: u64,
 }
 
 /// A file and where in the chain it begins.
@@ -49,6 +51,11 @@ impl Files {
     /// The number of the last line that was written.
     pub fn head(&self) -> u64 {
         self.known.lock().head
+    }
+
+    /// How many bytes there were in all files, with those that are gone: a measure of how far something is behind.
+    pub fn bytes(&self) -> u64 {
+        self.known.lock().bytes
     }
 
     /// The number of the oldest line that is still there, or of the next one if there is none.
@@ -94,16 +101,20 @@ impl Files {
 
     /// The files are these from now on.
     pub(crate) fn put(&self, older: Vec<Kept>, current: Kept, head: u64) {
-        *self.known.lock() = Known { older, current: Some(current), head };
+        let mut known = self.known.lock();
+        let there: u64 = older.iter().chain([&current]).map(|file| file.bytes).sum();
+        *known = Known { older, current: Some(current), head, bytes: known.bytes.max(there) };
     }
 
     /// Everything up to `head` is written, and the current file has so many bytes.
     pub(crate) fn written(&self, head: u64, bytes: u64) {
         let mut known = self.known.lock();
         known.head = head;
-        if let Some(current) = &mut known.current {
-            current.bytes = bytes;
-        }
+        let more = known
+            .current
+            .as_mut()
+            .map_or(0, |current| bytes.saturating_sub(std::mem::replace(&mut current.bytes, bytes)));
+        known.bytes = known.bytes.saturating_add(more);
     }
 
     /// Gives the current file another name and begins the next one, whose first line is `next`.
@@ -171,9 +182,9 @@ pub(crate) fn before(
         if identity(&file)? == itself {
             continue;
         }
-        let about = Found::in_file(&file)?;
-        if let (Some(end), Some(first)) = (about.end, first_seq(&file)?) {
-            found.push((Kept { path: entry.path(), first, bytes: about.bytes }, end));
+        let Some((end, bytes)) = end_of(&file)? else { continue };
+        if let Some(first) = first_seq(&file)? {
+            found.push((Kept { path: entry.path(), first, bytes }, end));
         }
     }
     found.sort_by_key(|(file, _)| file.first);

@@ -8,8 +8,10 @@
 //! waits for lines is told by an [`Observer`].
 
 mod control;
+mod event;
 mod file;
 mod files;
+pub mod format;
 mod link;
 mod reader;
 mod seek;
@@ -19,6 +21,7 @@ pub mod verify;
 mod writer;
 
 pub use control::ControlEvent;
+pub use event::{Event, Outcome, Policy, Signal, Weight};
 pub use file::Target;
 pub use files::{Files, Holder};
 pub use link::{ChainedLine, Hash, Link};

@@ -99,6 +99,9 @@ impl Reader {
         mut take: impl FnMut(u64, &[u8]) -> bool,
     ) -> io::Result<Progress> {
         let mut progress = Progress::default();
+        // What the writer has not said to be written is not read, although it may stand in the file already: whoever has read
+        // more than the head would be taken for a reader of another chain.
+        let head = self.files.head();
         loop {
             if self.open.is_none() {
                 let Some(file) = self.files.with_line_after(self.seq) else {
@@ -110,9 +113,13 @@ impl Reader {
             // Asked before reading: a file that has a successor does not grow any more.
             let next = self.files.after(open.first);
             let mut lines = Lines::from(&open.file, open.offset);
-            while let Some((_, line)) = lines.next_line()? {
+            while let Some((start, line)) = lines.next_line()? {
                 progress.bytes += line.len() + 1;
                 let seq = ChainedLine::read(line).map(|line| line.seq).filter(|seq| *seq > self.seq);
+                if seq.is_some_and(|seq| seq > head) {
+                    open.offset = start;
+                    return Ok(Progress { is_at_end: true, ..progress });
+                }
                 let goes_on = seq.is_none_or(|seq| {
                     self.seq = seq;
                     progress.lines += 1;

@@ -80,7 +80,7 @@ reasons! {
     SessionUnknown = "session_unknown";
     /// The session has ended. Log in again.
     SessionEnded = "session_ended";
-    /// The session was not used for too long. Log in again.
+    /// The session was not used for too long. Authenticate again.
     IdleExpired = "idle_expired";
     /// The session has reached its limit. Log in again.
     AbsoluteExpired = "absolute_expired";
@@ -157,7 +157,8 @@ pub fn judge_session(
     if session.record().grant.is_some() {
         return Verdict::deny(Reason::SessionUnknown);
     }
-    if let Some(verdict) = judge_standing(session, activity, policy, now) {
+    let standing = session.standing(activity, policy, now);
+    if let Some(verdict) = judge_end(standing) {
         return verdict;
     }
     let of_another_generation = match &session.record().binding {
@@ -168,7 +169,8 @@ pub fn judge_session(
     if let Some(verdict) = of_another_generation {
         return verdict;
     }
-    judge_requirements(session, requirements, now).unwrap_or(Verdict::ALLOW)
+    // Only whoever has a cookie that is good learns of the lock: an old copy is none, and may not log its owner out of it.
+    judge_lock(standing).or_else(|| judge_requirements(session, requirements, now)).unwrap_or(Verdict::ALLOW)
 }
 
 /// Judges the session that an access token names, and what the caller demands of it, before the proof is judged: is it
@@ -181,7 +183,8 @@ pub fn judge_token_session(
     policy: &SessionPolicy,
     now: UnixTime,
 ) -> Verdict {
-    if let Some(verdict) = judge_standing(session, activity, policy, now) {
+    let standing = session.standing(activity, policy, now);
+    if let Some(verdict) = judge_end(standing) {
         return verdict;
     }
     let record = session.record();
@@ -190,7 +193,7 @@ pub fn judge_token_session(
         return Verdict::deny(Reason::InvalidToken);
     }
     let requirements = Requirements { max_proof_age: None, ..*requirements };
-    judge_requirements(session, &requirements, now).unwrap_or(Verdict::ALLOW)
+    judge_lock(standing).or_else(|| judge_requirements(session, &requirements, now)).unwrap_or(Verdict::ALLOW)
 }
 
 /// Judges what the caller demands of a token of another issuer, of which nothing is known but its key.
@@ -259,17 +262,24 @@ fn judge_requirements(session: &Session, requirements: &Requirements, now: UnixT
     }
 }
 
-/// What a session's standing alone has to say. `None` if it may be used.
-fn judge_standing(
-    session: &Session,
-    activity: Activity,
-    policy: &SessionPolicy,
-    now: UnixTime,
-) -> Option<Verdict> {
-    match session.standing(activity, policy, now) {
+/// What a session's standing has to say, whatever the credential is. `None` if the session lives.
+fn judge_end(standing: Standing) -> Option<Verdict> {
+    match standing {
         Standing::Ended(ended) => Some(Verdict::deny(reason_of_end(ended.reason))),
         Standing::BindingOverdue => Some(Verdict::deny(Reason::BindingOverdue)),
-        Standing::Active => None,
+        // Of a lock, the credential comes first.
+        Standing::Active | Standing::Locked(_) => None,
+    }
+}
+
+/// What a lock has to say to a credential that is good: its user must authenticate again, and one factor is enough
+/// (NIST SP 800-63B-4 §2.2.3). `None` if the session is not locked.
+fn judge_lock(standing: Standing) -> Option<Verdict> {
+    match standing {
+        Standing::Locked(_) => {
+            Some(Verdict { decision: Decision::StepUp, ..Verdict::deny(Reason::IdleExpired) })
+        }
+        Standing::Active | Standing::BindingOverdue | Standing::Ended(_) => None,
     }
 }
 

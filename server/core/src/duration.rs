@@ -25,6 +25,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// Writes a duration as [`parse_duration`] reads it, in the longest unit of hours and less that fits. What is less than
+/// a second is cut.
+pub fn write_duration(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(3600, "h"), (60, "m")];
+    let fits = units.into_iter().find(|(length, _)| seconds > 0 && seconds % length == 0);
+    fits.map_or_else(|| format!("{seconds}s"), |(length, unit)| format!("{}{unit}", seconds / length))
+}
+
 /// The text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DurationError;
@@ -50,6 +59,13 @@ mod tests {
     fn reads_what_people_write() {
         for (text, seconds) in [("30s", 30), ("5m", 300), ("24h", 86_400), ("7d", 604_800), ("0s", 0)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        for text in ["0s", "59s", "1m", "61s", "90m", "1h", "24h", "168h", "3601s"] {
+            assert_eq!(write_duration(parse_duration(text).unwrap()), text);
         }
     }
 

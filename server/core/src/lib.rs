@@ -31,7 +31,7 @@ pub mod time;
 pub mod trace;
 mod verified;
 
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, parse_duration, write_duration};
 pub use id::{SessionId, SessionIdText};
 pub use keyring::{Keyring, RootKey, SigningRoot};
 pub use level::{Level, Method};

@@ -13,7 +13,7 @@ mod thresholds;
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
 pub use explain::{Explained, Explanation};
 pub use guard::{
-    Answer, Beginning, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
+    Answer, Beginning, Demand, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
     decode_profile, encode_profile, login_json,
 };
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};

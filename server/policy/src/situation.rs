@@ -107,7 +107,7 @@ pub struct Auth {
 
 /// What is known of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Device {
     /// What those who manage it say.
     pub posture: Box<str>,

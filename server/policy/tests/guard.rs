@@ -12,7 +12,7 @@ use holdfast_core::{
     session::{Auth, Binding, Client, Record},
 };
 use holdfast_policy::{
-    Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Recorded, Target,
+    Beginning, Demand, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Recorded, Target,
 };
 
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
@@ -149,7 +149,9 @@ impl Scene {
             quick.unwrap_or_else(|| self.memory.weigh(&question, &self.policies, &mut self.profile, &locate));
         let (outcome, is_news) = (answer.outcome, answer.is_news);
         let json = outcome.json(&question);
-        Answer { outcome, was_quick, is_news, json }
+        let demand =
+            (outcome.ruling.effect == Some(Effect::Reprove)).then(|| self.memory.demand(&question, &outcome));
+        Answer { outcome, was_quick, is_news, json, demand }
     }
 
     fn check(&mut self, ip: &str, agent: &str, now: UnixTime) -> Answer {
@@ -162,6 +164,8 @@ struct Answer {
     was_quick: bool,
     is_news: bool,
     json: String,
+    /// What is demanded, if a proof is.
+    demand: Option<Demand>,
 }
 
 impl Answer {
@@ -237,6 +241,40 @@ fn the_owners_proofs_do_not_clear_the_thief() {
 }
 
 #[test]
+fn proofs_that_never_count_are_not_demanded_for_ever() {
+    // A gateway that tells its own address where the device proves its key.
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind("10.0.0.1", CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    let mut demands = Vec::new();
+    for second in 0..5 {
+        let answer = scene.check(NEW_YORK, CHROME, at(300 + second));
+        answer.is(Some(Effect::Reprove));
+        demands.push(answer.demand.unwrap());
+        scene.prove("10.0.0.1", CHROME, at(300 + second));
+    }
+    assert_eq!(demands, [[Demand::Proof].as_slice(), &[Demand::Login; 4]].concat());
+    // The login that follows is good for the place where the session is used first.
+    let former = scene.record.clone();
+    scene.record.id = SessionId::from_bytes([8; 16]);
+    scene.record.created_at = at(310);
+    scene.memory.follow(&former, &scene.record, true, at(310));
+    scene.check(NEW_YORK, CHROME, at(311)).is(None);
+}
+
+#[test]
+fn a_thief_with_a_stale_copy_does_not_have_the_owner_log_in() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    for second in 0..20 {
+        scene.check_with(NEW_YORK, FIREFOX, at(900 + second), |question| question.is_stale_copy = true);
+        let asked = scene.check(HOME, CHROME, at(900 + second));
+        assert_eq!((asked.effect(), asked.demand), (Some(Effect::Reprove), Some(Demand::Proof)));
+        scene.prove(HOME, CHROME, at(901 + second));
+    }
+}
+
+#[test]
 fn without_a_key_the_user_is_asked_and_the_impossible_ends() {
     let mut scene = Scene::login(HOME, FIREFOX);
     scene.check(HOME, FIREFOX, at(100)).is(None);
@@ -260,6 +298,20 @@ fn a_step_up_clears_the_place() {
     let mut next = Scene::login_of(scene.profile, HOME, FIREFOX, at(2000));
     next.check(HOME, FIREFOX, at(2001)).is(None);
     next.check(OFFICE, FIREFOX, at(2300)).is(None);
+}
+
+#[test]
+fn who_logs_in_with_a_program_may_go_on_with_it_after_a_step_up() {
+    let program = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36";
+    for (login, effect) in [(program, None), (FIREFOX, Some(Effect::StepUp))] {
+        let mut scene = Scene::login(HOME, login);
+        scene.check(HOME, login, at(10)).is(None);
+        let former = scene.record.clone();
+        scene.record.id = SessionId::from_bytes([8; 16]);
+        scene.record.created_at = at(20);
+        scene.memory.follow(&former, &scene.record, true, at(20));
+        scene.check(OFFICE, program, at(21)).is(effect);
+    }
 }
 
 #[test]

@@ -37,7 +37,11 @@ fn where_there_is_a_key_the_device_is_asked_and_else_the_user() {
     says(&bound().with(NetworkChanged, 40), Some(Effect::Reprove), Some("bound-elsewhere"));
     says(&Situation::default().with(NetworkChanged, 40), Some(Effect::StepUp), Some("unbound-elsewhere"));
     says(&bound().with(TravelImpossible, 100), Some(Effect::Reprove), Some("bound-elsewhere"));
-    says(&Situation::default().with(TravelImpossible, 100), Some(Effect::Revoke), Some("unbound-impossible"));
+    let leap = Situation::default().with(TravelImpossible, 100).with(NetworkChanged, 70);
+    says(&leap, Some(Effect::Revoke), Some("unbound-impossible"));
+    // A login from too far away, and no leap since: to end its session would end the next one too.
+    let login = Situation::default().with(TravelImpossible, 100);
+    assert_eq!(shipped(&login).effect, Some(Effect::StepUp));
     says(&bound().with(AgentChanged, 80), Some(Effect::Reprove), Some("bound-other-client"));
     says(&Situation::default().with(AgentChanged, 80), Some(Effect::StepUp), Some("unbound-other-client"));
     says(&bound().with(CookieStale, 80), Some(Effect::Reprove), Some("bound-stale-copy"));
@@ -77,7 +81,8 @@ fn a_mode_holds_a_policy_back() {
     let of = |most, single: &[(&str, Mode)]| {
         let single: BTreeMap<_, _> = single.iter().map(|(id, mode)| ((*id).to_owned(), *mode)).collect();
         let policies = Policies::shipped(&Modes { most, single });
-        policies.decide(&alice(), &Situation::default().with(SignalName::TravelImpossible, 100))
+        let leap = Situation::default().with(SignalName::TravelImpossible, 100);
+        policies.decide(&alice(), &leap.with(SignalName::NetworkChanged, 70))
     };
     let observed = of(Some(Mode::Observe), &[]);
     assert_eq!(observed.effect, Some(Effect::Flag));
@@ -185,5 +190,17 @@ fn every_signal_can_be_named_and_every_shipped_policy_says_something() {
         let policies = Policies::parse(&text, &Modes::default()).unwrap();
         assert_eq!(policies.decide(&alice(), &bound()).effect, None);
         assert_eq!(policies.decide(&alice(), &bound().with(*name, 10)).effect, Some(Effect::Deny));
+    }
+}
+
+#[test]
+fn the_notes_tell_each_signal_and_each_policy_once() {
+    let notes = include_str!("../../../spec-notes/risk.md");
+    for name in SignalName::ALL {
+        assert_eq!(notes.matches(&format!("\n| `{name}` | ")).count(), 1, "{name}");
+    }
+    for rule in Policies::shipped(&Modes::default()).rules() {
+        let row = format!("\n| `{}` | `{}` | ", rule.id, rule.effect);
+        assert_eq!(notes.matches(&row).count(), 1, "{row}");
     }
 }

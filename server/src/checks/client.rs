@@ -1,5 +1,7 @@
 //! What a client is told that may not go on: a status, and where a browser finds what it lacks.
 
+use std::time::Duration;
+
 use holdfast_core::{
     Rule,
     check::{Decision, Reason, Verdict},
@@ -10,7 +12,11 @@ use holdfast_core::{
 use http::{HeaderValue, StatusCode};
 
 use super::Question;
-use crate::{dpop, extract::authorization::Authorization, house::Holdfast};
+use crate::{
+    dpop::{self, Lacking},
+    extract::authorization::Authorization,
+    house::Holdfast,
+};
 
 /// What to send to the client if its request may not go on.
 pub(super) struct Told {
@@ -103,17 +109,34 @@ fn challenge(
         (Authorization::Dpop(_), None) if verdict.reason == Reason::InsufficientScope => {
             Some(dpop::scope_challenge(house, question.demands.scope.as_deref().unwrap_or_default()))
         }
-        (Authorization::Dpop(_), None) => {
-            // RFC 9470 §3: what the token lacks is a fresher or stronger login.
-            let code = match verdict.decision {
-                Decision::StepUp => "insufficient_user_authentication",
-                Decision::Allow | Decision::Deny | Decision::Reprove => "invalid_token",
-            };
-            Some(dpop::challenge(house, code, verdict.reason.says()))
-        }
+        (Authorization::Dpop(_), None) => Some(match verdict.decision {
+            Decision::StepUp => {
+                dpop::step_up_challenge(house, verdict.reason.says(), lacking(question, verdict))
+            }
+            Decision::Allow | Decision::Deny | Decision::Reprove => {
+                dpop::challenge(house, "invalid_token", verdict.reason.says())
+            }
+        }),
         (Authorization::Bearer(_) | Authorization::None, None) => {
             (verdict.reason == Reason::NoCredential).then(|| dpop::bare_challenge(house))
         }
+    }
+}
+
+/// What login the client has to ask the user for. A device that binds too weakly is mended by none, however fresh.
+fn lacking<'a>(question: &Question<'a>, verdict: &Verdict) -> Lacking<'a> {
+    let acr_values = question.app.step_up_acr.as_deref();
+    let reason = verdict.reason;
+    if reason == Reason::AuthTooOld {
+        Lacking { max_age: question.demands.requirements.max_auth_age, acr_values }
+    } else if reason == Reason::RiskStepUp {
+        // The login that there is was not enough, whenever it was.
+        Lacking { max_age: Some(Duration::ZERO), acr_values }
+    } else if reason == Reason::IdleExpired {
+        // One factor opens a lock.
+        Lacking { max_age: Some(Duration::ZERO), acr_values: None }
+    } else {
+        Lacking::default()
     }
 }
 

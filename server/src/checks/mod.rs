@@ -12,9 +12,10 @@ use holdfast_core::{
     oauth::AccessToken,
     policy::{Access, Ambiguous, Demands, Route},
     risk::ClientFields,
-    session::EndReason,
+    session::{EndReason, Session},
 };
-use holdfast_policy::Effect;
+use holdfast_policy::{Demand, Effect};
+use holdfast_ssf::RiskLevel;
 use holdfast_store::{Backend, Found};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
@@ -201,6 +202,9 @@ pub(crate) async fn check(
     // Whatever was wrong with the credential, nobody needs one here; and it gives nobody an identity.
     let is_anonymous = verdict.decision != Decision::Allow && question.lets_anybody_through();
     let verdict = if is_anonymous { Verdict { decision: Decision::Allow, ..verdict } } else { verdict };
+    if let (Some(weighed), Some(found)) = (&weighed, &found) {
+        tell_others(house, weighed, &found.session, context);
+    }
     house.metrics.check(verdict.decision, verdict.reason);
     let rule = refused.map(|refused| refused.rejection.rule);
     if let Some(rule) = rule {
@@ -364,7 +368,9 @@ async fn rule_on(
         Some(Effect::StepUp) => answer(Decision::StepUp, Reason::RiskStepUp),
         // Only a browser can be sent to prove its key; without a key, and where each request proves it, the user is asked.
         Some(Effect::Reprove) => match &record.binding {
-            Some(binding) if binding.method == Method::Dbsc => answer(Decision::Reprove, Reason::RiskReprove),
+            Some(binding) if binding.method == Method::Dbsc && weighed.demand == Demand::Proof => {
+                answer(Decision::Reprove, Reason::RiskReprove)
+            }
             Some(_) | None => answer(Decision::StepUp, Reason::RiskStepUp),
         },
         Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
@@ -374,6 +380,21 @@ async fn rule_on(
         }
     };
     Ok((verdict, ruling.says().map(Box::from)))
+}
+
+/// Tells whoever wants shared signals, once, that a session is in danger (CAEP risk-level-change).
+fn tell_others(house: &Holdfast, weighed: &Weighed, session: &Session, context: &Context) {
+    let asks = weighed.answer.outcome.ruling.effect.is_some_and(|effect| effect > Effect::Flag);
+    if !weighed.answer.is_news || !asks {
+        return;
+    }
+    let level = match weighed.answer.outcome.assessment.highest().get() {
+        70.. => RiskLevel::High,
+        40.. => RiskLevel::Medium,
+        _ => return,
+    };
+    let why = weighed.answer.outcome.ruling.says().unwrap_or("policies object to a request");
+    house.signals.tell_risk(house, session, (level, Some(RiskLevel::Low)), why, context.now);
 }
 
 /// Tells, once, that policies have something against a request.
@@ -401,6 +422,9 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
     };
     let ambiguous = question.route.err().map(|why| why.to_string());
+    // Once more after the policies, so that whoever looks for the reason finds it in this event.
+    let in_vain = verdict.reason == Reason::RiskStepUp
+        && weighed.is_some_and(|weighed| weighed.demand == Demand::Login);
     let event = Event {
         event: Some(name),
         app: Some(&question.app.name),
@@ -411,7 +435,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
         trace_id: context.trace_id(),
-        detail: ambiguous.as_deref(),
+        detail: ambiguous.as_deref().or(in_vain.then_some(PROVED_ELSEWHERE)),
         tags: question.tags(),
         risk: weighed.map(|weighed| weighed.json.as_str()),
         ..Event::default()
@@ -439,6 +463,10 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
     }
     house.record(context.now, &event);
 }
+
+/// What the trail says of a session whose device proves its key from where it is not.
+pub(crate) const PROVED_ELSEWHERE: &str = "the device has proved its key as often as it was asked to, and each time from another \
+    address or browser than its requests come from; a gateway may tell two addresses of one client, see holdfast doctor";
 
 const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
 const MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");

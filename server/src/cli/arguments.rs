@@ -5,7 +5,8 @@ use std::{ffi::OsString, iter, path::PathBuf};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use super::{
-    Exit, audit, backup, completions, dev, doctor, healthcheck, man, policy, restore, rotate_root_key, routes,
+    Exit, audit, backup, completions, compliance, dev, doctor, healthcheck, man, policy, restore,
+    rotate_root_key, routes,
 };
 
 /// The command line as a whole: a command, or else the options of `dev`.
@@ -60,6 +61,11 @@ pub(super) enum Command {
     ///
     /// What is there and newer stays, what is not known comes in, and an end wins, whichever side knows of it.
     Restore(restore::Arguments),
+    /// What OWASP ASVS 5.0 and NIST SP 800-63B-4 demand of sessions, and what a configuration makes of it.
+    ///
+    /// Each demand with the setting in force, whether it is met, what is left to do, and the tests that prove it. Exit code 1
+    /// if something deviates and nobody has said why.
+    Compliance(compliance::Arguments),
     /// What a shell needs to complete the command line.
     ///
     /// For bash: holdfast completions bash > /etc/bash_completion.d/holdfast
@@ -209,6 +215,8 @@ mod tests {
             ("dev --config x", "--config"),
             ("serve --config a --api b", "--api"),
             ("healthcheck --config a", "--config"),
+            ("compliance --format pdf", "pdf"),
+            ("compliance holdfast.toml", "holdfast.toml"),
             ("healthcheck --api", "a value is required"),
         ] {
             let exit = read(line).expect_err(line);

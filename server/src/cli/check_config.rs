@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::Exit;
 use crate::{
-    Config, assemble::Files, config::StoreConfig, geo::Geo, listen::server_config, secrets::Secrets,
+    Clock, Config, assemble::Files, config::StoreConfig, geo::Geo, listen::server_config, secrets::Secrets,
+    sinks::Prepared,
 };
 
 /// Reads the configuration and the files it names, and starts nothing.
@@ -34,12 +35,13 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
 fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let tls = config.public.tls.as_ref().map(server_config).transpose();
     let risk = (Geo::open(&config.risk), config.policy.read());
+    let sinks = Prepared::problems(&config.audit, &Clock::system());
     match (Secrets::read_before_first_start(config), tls, risk) {
-        (Ok(warnings), Ok(_tls), (Ok(_geo), Ok(_policies))) => Ok(warnings),
+        (Ok(warnings), Ok(_tls), (Ok(_geo), Ok(_policies))) if sinks.is_empty() => Ok(warnings),
         (secrets, tls, (geo, policies)) => {
             let problems = [secrets.err(), tls.err()].into_iter().flatten();
             let problems = problems.chain(geo.err().into_iter().flatten());
-            Err(problems.chain(policies.err().into_iter().flatten()).collect())
+            Err(problems.chain(policies.err().into_iter().flatten()).chain(sinks).collect())
         }
     }
 }

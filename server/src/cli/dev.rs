@@ -45,9 +45,10 @@ pub(super) fn dev(data: &Path, environment: Vec<(String, String)>) -> Exit {
         Ok(config) => config,
         Err(problems) => return Exit::usage(format!("the environment has problems\n{problems}")),
     };
+    let mode = config.policy.modes.most.map_or("enforce", holdfast_policy::Mode::as_str);
     let origin = config.apps.first().map_or_else(String::new, |app| app.origin.to_string());
     run(serve_with(config, clock, demo::router), NEVER_AGAIN, |running| {
-        let words = folder.hello(&origin, running);
+        let words = folder.hello(&origin, mode, running);
         // If nobody reads, there is nobody to tell.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), words.as_bytes());
     })
@@ -139,7 +140,7 @@ requests = false
         )
     }
 
-    fn hello(&self, origin: &str, running: &Running) -> String {
+    fn hello(&self, origin: &str, mode: &str, running: &Running) -> String {
         let Self { path, api_token, .. } = self;
         let folder = path.display();
         let internal = running.internal_addr();
@@ -151,6 +152,7 @@ Holdfast is running in development mode.
   Internal API   http://{internal}
   API token      {api_token}
   OAuth client   {CLIENT} (public, DPoP; codes go to http://127.0.0.1/callback)
+  Policies       {mode}; the page shows what they say. HOLDFAST__POLICY__MODE is observe, additive or enforce
   Everything is in {folder} (delete it to begin anew).
 
 Make your browser trust the development CA, {folder}/ca.pem. It can only vouch for localhost.

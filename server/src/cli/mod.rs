@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check_config;
 mod completions;
+mod compliance;
 mod dev;
 mod doctor;
 mod healthcheck;
@@ -36,6 +37,7 @@ pub fn run(
         Ok(Command::Audit(arguments)) => audit::audit(&arguments),
         Ok(Command::Backup(arguments)) => backup::backup(&arguments),
         Ok(Command::CheckConfig(config)) => check_config::check_config(&config.file, environment),
+        Ok(Command::Compliance(arguments)) => compliance::compliance(&arguments, environment),
         Ok(Command::Completions(arguments)) => completions::completions(&arguments),
         Ok(Command::Dev(arguments)) => dev::dev(&arguments.data, environment),
         Ok(Command::Doctor(arguments)) => doctor::doctor(&arguments, environment),

@@ -24,7 +24,10 @@ pub(super) fn run(
     read: Option<impl Fn() -> Result<Config, Problems> + Clone + Send + 'static>,
     hello: impl FnOnce(&Running),
 ) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // What the disk is done with comes from another thread, and the runtime looks there only now and then while it has work
+    // of its own: those who are nearly served would wait for those who have just come.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.global_queue_interval(ELSEWHERE).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("the system gives no threads: {error}")),
     };
@@ -53,6 +56,9 @@ pub(super) fn run(
         Exit::done("")
     })
 }
+
+/// At every second task the runtime looks first at what other threads have woken.
+const ELSEWHERE: u32 = 2;
 
 /// The signal that has the configuration read again, and how to read it. One that comes during the start is heard after it.
 struct Hangup<F> {

@@ -5,9 +5,11 @@ mod limits;
 mod oauth;
 mod policy;
 mod problem;
+mod profile;
 mod reader;
 mod risk;
 mod routes;
+mod session;
 mod signals;
 mod source;
 mod telemetry;
@@ -35,6 +37,7 @@ pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};
 pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
+pub use profile::{Clause, Deviation, Justification, Lifetimes, Limit, Profile, Weight};
 use reader::Reader;
 pub use risk::RiskConfig;
 pub use routes::RouteConfig;
@@ -61,6 +64,8 @@ pub struct Config {
     pub operators: Option<TokenHash>,
     /// The limits of sessions.
     pub session: SessionPolicy,
+    /// The profile that those limits follow, and where they do not.
+    pub lifetimes: Lifetimes,
     /// The name of the session cookie.
     pub cookie_name: CookieName,
     /// Whether logging out sends `Clear-Site-Data: "storage"`.
@@ -134,6 +139,9 @@ pub struct AppConfig {
     pub step_up_url: Option<PageAddress>,
     /// The query parameter in which those pages find the path to come back to.
     pub return_parameter: ParameterName,
+    /// The classes of authentication that an OAuth client is told to ask for when a login is not enough, separated by
+    /// spaces (`acr_values` of RFC 9470 §3).
+    pub step_up_acr: Option<String>,
 }
 
 /// Who may ask as a gateway.
@@ -223,7 +231,7 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
     {
         root.problem("internal.listen", "this is the public listener's address; give each its own port");
     }
-    let (session, cookie_name, clear_site_data) = read_session(root.section("session"));
+    let session = session::read_session(root.section("session"));
     let algorithms = read_dbsc(root.section("dbsc"));
     let dpop = oauth::read_dpop(root.section("dpop"));
     let access_token = oauth::read_oauth(root.section("oauth"));
@@ -255,9 +263,10 @@ fn read(mut root: Reader<'_>) -> Option<Config> {
             Some(token) => Some(token?),
             None => None,
         },
-        session,
-        cookie_name,
-        clear_site_data,
+        session: session.policy,
+        lifetimes: session.lifetimes,
+        cookie_name: session.cookie_name,
+        clear_site_data: session.clear_site_data,
         algorithms,
         dpop,
         access_token,
@@ -341,6 +350,13 @@ fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
     let audiences = section.take_or("audiences", Vec::new());
     let (login_url, step_up_url) = (section.take("login_url"), section.take("step_up_url"));
     let return_parameter = section.take_or("return_parameter", ParameterName::default());
+    let step_up_acr: Option<String> = section.take("step_up_acr");
+    if step_up_acr.as_deref().is_some_and(|acr| !are_acr_values(acr)) {
+        section.problem(
+            "step_up_acr",
+            "these are 1 to 256 visible ASCII characters without \" and \\, one space between two classes",
+        );
+    }
     section.finish();
     Some(AppConfig {
         name: name?,
@@ -350,7 +366,17 @@ fn read_app(mut section: Reader<'_>) -> Option<AppConfig> {
         login_url,
         step_up_url,
         return_parameter,
+        step_up_acr,
     })
+}
+
+/// Whether a text can stand in `acr_values` of a challenge as it is.
+fn are_acr_values(text: &str) -> bool {
+    let is_class = |class: &str| {
+        !class.is_empty()
+            && class.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+    };
+    text.len() <= 256 && text.split(' ').all(is_class)
 }
 
 fn is_app_name(name: &str) -> bool {
@@ -392,65 +418,6 @@ fn read_operators(mut section: Reader<'_>) -> Option<TokenHash> {
     let token = section.require("token_sha256", "the line that `holdfast new-token` prints");
     section.finish();
     token
-}
-
-fn read_session(mut section: Reader<'_>) -> (SessionPolicy, CookieName, bool) {
-    let default = SessionPolicy::default();
-    let written = PAIRS.map(|(key, limit)| section.has(key) && section.has(limit));
-    let cookie_name = section.take::<CookieName>("cookie_name").unwrap_or_else(default_cookie_name);
-    let clear_site_data = section.take_or("clear_site_data", false);
-    let policy = SessionPolicy {
-        idle: section.take_or("idle", default.idle),
-        absolute: section.take_or("absolute", default.absolute),
-        bound_cookie: section.take_or("bound_cookie", default.bound_cookie),
-        cookie_overlap: section.take_or("cookie_overlap", default.cookie_overlap),
-        registration_window: section.take_or("registration_window", default.registration_window),
-        unbound: section.take_or("unbound", default.unbound),
-        unbound_idle: section.take_or("unbound_idle", default.unbound_idle),
-        unbound_absolute: section.take_or("unbound_absolute", default.unbound_absolute),
-        max_per_user: section.take_or("max_per_user", default.max_per_user),
-    };
-    refuse_impossible(&mut section, &policy, written);
-    section.finish();
-    (policy, cookie_name, clear_site_data)
-}
-
-/// Spans that must not be longer than another. Only if both are written: a default gives way silently.
-const PAIRS: [(&str, &str); 3] =
-    [("idle", "absolute"), ("bound_cookie", "absolute"), ("unbound_idle", "unbound_absolute")];
-
-/// Combinations that no session could live under.
-fn refuse_impossible(section: &mut Reader<'_>, policy: &SessionPolicy, written: [bool; PAIRS.len()]) {
-    let spans = [
-        ("idle", policy.idle),
-        ("absolute", policy.absolute),
-        ("bound_cookie", policy.bound_cookie),
-        ("registration_window", policy.registration_window),
-        ("unbound_idle", policy.unbound_idle),
-        ("unbound_absolute", policy.unbound_absolute),
-    ];
-    for (key, span) in spans {
-        if span < Duration::from_secs(1) {
-            section.problem(key, "this must be at least \"1s\"");
-        }
-    }
-    let span_of = |name| spans.iter().find(|(key, _)| *key == name).map_or(Duration::ZERO, |(_, span)| *span);
-    for ((key, limit), both_written) in PAIRS.into_iter().zip(written) {
-        if both_written && span_of(key) > span_of(limit) {
-            section.problem(
-                key,
-                format!("this is longer than {limit} and could never be reached; make it shorter"),
-            );
-        }
-    }
-    if policy.max_per_user == 0 {
-        section.problem("max_per_user", "this must be at least 1, or nobody could log in");
-    }
-}
-
-#[expect(clippy::expect_used, reason = "the literal is a cookie name, as the tests of the core show")]
-fn default_cookie_name() -> CookieName {
-    "__Host-holdfast".parse().expect("the default is a cookie name")
 }
 
 fn read_dbsc(mut section: Reader<'_>) -> Vec<Algorithm> {

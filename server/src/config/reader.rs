@@ -177,6 +177,8 @@ text_values! {
         let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| address()).map_err(|_| "a network is an IP address and a prefix, such as \"10.0.0.0/8\"".to_owned())
     };
+    super::profile::Justification: |text| text.parse();
+    super::profile::Profile: |text| text.parse();
     holdfast_core::Origin: |text| text.parse().map_err(|error: holdfast_core::origin::MalformedOrigin| error.to_string());
     holdfast_core::dbsc::CookieName: |text| text.parse().map_err(|error: holdfast_core::dbsc::MalformedCookieName| error.to_string());
     holdfast_policy::Mode: |text| text.parse().map_err(|error: holdfast_policy::UnknownMode| error.to_string());

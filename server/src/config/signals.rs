@@ -224,10 +224,15 @@ fn read_action(section: &mut Reader<'_>) -> CredentialAction {
 
 fn read_transmitter(mut section: Reader<'_>) -> Option<TransmitterConfig> {
     let issuer: Option<String> = section.require("issuer", "\"https://shop.example\"");
-    // SSF 1.0 §7.1: an https address without query and fragment. The end-points are below it.
-    let is_issuer = |text: &str| is_fetchable(text) && !text.contains(['?', '#']) && !text.ends_with('/');
+    // SSF 1.0 §7.1: an https address without query and fragment. The document that describes it is found beside its path,
+    // and the public listener has one place for it: so there is no path.
+    let is_issuer =
+        |text: &str| is_fetchable(text) && !text.contains(['?', '#', '@']) && text.matches('/').count() == 2;
     if issuer.as_deref().is_some_and(|issuer| !is_issuer(issuer)) {
-        section.problem("issuer", "this is an https address without query, fragment and slash at its end");
+        section.problem(
+            "issuer",
+            "this is an origin, such as \"https://shop.example\", without path and slash at its end",
+        );
     }
     let key_file = section.require("key_file", "\"ssf.key\"");
     let outbox = section.take_or("outbox", OUTBOX);

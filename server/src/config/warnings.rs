@@ -2,7 +2,7 @@
 
 use holdfast_core::policy::{MethodName, PathPattern, Route};
 
-use super::{Config, RouteConfig};
+use super::{Config, RouteConfig, StoreConfig};
 use crate::token::TokenHash;
 
 impl Config {
@@ -20,7 +20,22 @@ impl Config {
                 "operators.token_sha256: this is the example's: no operator can log in; {RIGHT_HASH}"
             ));
         }
+        if self.lifetimes.justification.is_some()
+            && self.lifetimes.profile.is_some()
+            && self.lifetimes.deviations.is_empty()
+        {
+            warnings.push(
+                "session.justification: nothing deviates from the profile any more; take it out".to_owned(),
+            );
+        }
         warnings.extend(unreachable_routes(&self.routes));
+        if self.store == StoreConfig::Memory && !self.audit.sinks.is_empty() {
+            warnings.push(
+                "audit.sinks: with store.kind = \"memory\" nobody remembers how far they were told; after a restart they begin \
+                 as start says"
+                    .to_owned(),
+            );
+        }
         warnings
     }
 }

@@ -1,15 +1,23 @@
-// Shows what the server says, once a second.
+// Shows what the server says, once a second; and what happens to the session, as it happens.
 const at = (id) => document.getElementById(id);
 const span = (seconds) => (seconds >= 120 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`);
 const time = (text) => (text ? new Date(text).toLocaleTimeString() : "never");
 const badge = (kind, text) => { at("badge").className = `badge ${kind}`; at("badge").textContent = text; };
 
+const MODES = {
+  observe: "Policies only observe: they say what they would have done. Start with HOLDFAST__POLICY__MODE=enforce to see them act.",
+  additive: "Policies may ask for a proof or a login, and refuse or end nothing yet (additive).",
+  enforce: "Policies are enforced.",
+};
+
 async function home() {
-  const { session, reason, says, cookie_seconds_left: left, cookie_generation: generation } = await (await fetch("/state")).json();
+  const { session, mode, reason, says, cookie_seconds_left: left, cookie_generation: generation } = await (await fetch("/state")).json();
   at("in").hidden = !session;
   at("out").hidden = Boolean(session);
   at("why").textContent = reason === "no_credential" ? "" : says;
+  at("mode").textContent = MODES[mode] ?? "";
   if (!session) return;
+  watch(session.id);
   const { binding } = session;
   const bound = binding.level !== "none";
   badge(bound ? "good" : "", bound ? `bound by ${binding.method}, ${binding.level} key claimed` : "not bound yet");
@@ -21,6 +29,68 @@ async function home() {
   at("proof").textContent = time(binding.last_proof_at);
   at("left").textContent = `${span(left)} (generation ${generation})`;
   at("ends").textContent = `${time(session.idle_expires_at)} unless used, ${time(session.expires_at)} at the latest`;
+}
+
+// The timeline: the newest first, the same things in a row as one.
+const MOST_ENTRIES = 100;
+const LOOKED_BACK = 8;
+let source = null;
+let watched = null;
+let entries = [];
+
+function watch(session) {
+  if (watched === session && source?.readyState !== EventSource.CLOSED) return;
+  if (watched !== session) entries = [];
+  watched = session;
+  source?.close();
+  source = new EventSource("/demo/events");
+  // A fresh look has the whole story; a connection that was made again goes on where the last one was.
+  let fresh = true;
+  source.addEventListener("entries", ({ data }) => {
+    if (fresh) entries = [];
+    fresh = false;
+    JSON.parse(data).forEach(remember);
+    at("timeline").replaceChildren(...entries.map(show));
+  });
+}
+
+function remember(entry) {
+  const before = entries.slice(0, LOOKED_BACK).find(({ key }) => key === entry.key);
+  if (before) {
+    before.count += entry.count;
+    before.time = entry.time;
+    return;
+  }
+  entries.unshift(entry);
+  entries.length = Math.min(entries.length, MOST_ENTRIES);
+}
+
+// Whatever a client sent is text here, and never markup.
+function element(name, kind, ...parts) {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  made.append(...parts);
+  return made;
+}
+
+function show({ time: when, count, event, tone, says, client_ip: ip, user_agent: agent, reason, score, signals, policies, unknown }) {
+  const times = count > 1 ? ` ×${count}` : "";
+  const item = element("li", tone, element("p", "", element("time", "", time(when)), ` ${says}${times}`));
+  const facts = [event, reason, ip, agent].filter(Boolean).join(" · ");
+  item.append(element("p", "quiet", facts));
+  if (signals.length) {
+    const lines = signals.map((one) => {
+      const because = one.because ? ` (${one.because})` : "";
+      return element("li", "", `${one.name} ${one.score}: ${one.says}${because}`);
+    });
+    item.append(element("p", "", `Suspicions, ${score} of 100 at most:`), element("ul", "", ...lines));
+  }
+  if (policies.length) {
+    const lines = policies.map((one) => element("li", "", `${one.id} ${one.does}. ${one.says ?? ""}`));
+    item.append(element("p", "", "Policies:"), element("ul", "", ...lines));
+  }
+  if (unknown.length) item.append(element("p", "quiet", `Nothing is known of: ${unknown.join(", ")}`));
+  return item;
 }
 
 let copy = null;
@@ -47,7 +117,8 @@ async function thief() {
   at("noticed").textContent = answer.noticed ? "yes: the audit trail says cookie.stale" : "not yet";
 }
 
-const show = { home, thief }[document.body.dataset.page];
+const pages = { home, thief };
+const page = pages[document.body.dataset.page];
 if (document.body.dataset.page === "thief") at("steal").addEventListener("click", steal);
-const loop = async () => { try { await show(); } finally { setTimeout(loop, 1000); } };
+const loop = async () => { try { await page(); } finally { setTimeout(loop, 1000); } };
 loop();

@@ -3,7 +3,9 @@
 
 pub(crate) mod authority;
 mod pages;
+mod story;
 mod thief;
+mod timeline;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -40,6 +42,7 @@ pub(crate) fn router(house: Arc<Holdfast>) -> Router {
         .route("/thief", get(thief::page))
         .route("/thief/copy", post(thief::copy))
         .route("/thief/try", get(thief::attempt))
+        .route("/demo/events", get(timeline::events))
         .route("/demo.css", get(pages::style))
         .route("/demo.js", get(pages::script))
         .with_state(demo);

@@ -11,6 +11,7 @@ use holdfast_core::{
     cookie::AuthenticCookie,
     session::{Auth, Client, Login},
 };
+use holdfast_policy::Mode;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +106,8 @@ pub(super) async fn everywhere(
     Ok(Redirect::to("/").into_response())
 }
 
-/// What the page shows: the session, and what is left of the cookie. Asking keeps no session alive.
+/// What the page shows: the session, what is left of the cookie, and what the policies may do. Where the device has to prove
+/// its key first, the browser is sent to do that, and asks again.
 pub(super) async fn state(
     State(demo): State<Arc<Demo>>,
     context: Context,
@@ -116,10 +118,15 @@ pub(super) async fn state(
         Credential::One(value) => AuthenticCookie::open(&demo.house.keyring, value),
         Credential::None | Credential::Several => None,
     };
+    if answer.verdict.decision == Decision::Reprove {
+        let reason = answer.verdict.reason;
+        return obey(answer).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, reason, reason.says()));
+    }
     let allowed = answer.verdict.decision == Decision::Allow;
     let shown = Shown {
         reason: answer.verdict.reason.as_str(),
-        says: answer.verdict.reason.says(),
+        says: answer.says.as_deref().unwrap_or(answer.verdict.reason.says()),
+        mode: demo.house.risk.policies.rules().map(|rule| rule.mode).max().map(Mode::as_str),
         session: answer
             .found
             .as_ref()
@@ -134,7 +141,9 @@ pub(super) async fn state(
 #[derive(Serialize)]
 struct Shown<'a> {
     reason: &'static str,
-    says: &'static str,
+    says: &'a str,
+    /// The most that any policy may do: observe, additive or enforce.
+    mode: Option<&'static str>,
     session: Option<SessionView<'a>>,
     cookie_seconds_left: Option<u64>,
     cookie_generation: Option<u32>,
@@ -171,7 +180,7 @@ async fn guarded(
 }
 
 /// The redirect that Holdfast asks for, if it asks for one.
-fn obey(answer: Answer) -> Option<Response> {
+pub(super) fn obey(answer: Answer) -> Option<Response> {
     let mut response = answer.status.into_response();
     response.headers_mut().insert(header::LOCATION, header_value(answer.location?));
     if let Some(cookie) = answer.set_cookie {

@@ -1,5 +1,7 @@
 //! Headers by which a client says what its request is and where it comes from.
 
+use holdfast_core::risk::Network;
+
 use super::{
     Setup,
     binding::NO_RANDOMNESS,
@@ -89,12 +91,31 @@ pub(super) async fn address(setup: &Setup, visit: &Visit, page: &Page, bound: &V
     };
     judge(format!("GET {}", page.path), line.client_ip.as_deref());
     // Nothing if no registration got through, which is told elsewhere.
-    if let Some(line) =
+    if let Some(proof) =
         trail.before(|line| line.event == "session.bound" && line.session.as_deref() == Some(&bound.id))
     {
-        judge("a registration".to_owned(), line.client_ip.as_deref());
+        judge("a registration".to_owned(), proof.client_ip.as_deref());
+        if findings.is_empty() {
+            findings.extend(two_addresses(&page.path, line.client_ip.as_deref(), proof.client_ip.as_deref()));
+        }
     }
     findings.into()
+}
+
+/// A client that has one address for its requests and another one for its proofs.
+fn two_addresses(path: &str, request: Option<&str>, proof: Option<&str>) -> Option<Finding> {
+    let network = |text: Option<&str>| text?.parse().ok().map(Network::of);
+    let (of_request, of_proof) = (network(request)?, network(proof)?);
+    // A machine with both versions of the protocol may use now one, now the other.
+    let differ = of_request.shares_version(&of_proof) && !of_request.shares_site(&of_proof);
+    differ.then(|| {
+        let came = format!(
+            "the audit trail has client_ip {} for the page and {} for the registration",
+            printable(request.unwrap_or_default()),
+            printable(proof.unwrap_or_default())
+        );
+        Finding::new(&kinds::CLIENT_ADDRESS_DIFFERS, format!("GET {path} and a registration"), came)
+    })
 }
 
 /// An address of nobody's (RFC 5737).
@@ -109,3 +130,25 @@ const ABSURD: [(&str, &str); 6] = [
     ("X-Original-URL", "https://holdfast-doctor.invalid/"),
     ("X-Original-Method", "GET@"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_has_one_network() {
+        let differ = |request, proof| two_addresses("/", request, proof).map(|finding| finding.kind.id);
+        assert_eq!(differ(Some("203.0.113.9"), Some("127.0.0.1")), Some("client_address_differs"));
+        assert_eq!(differ(Some("2001:db8:1::1"), Some("2001:db8:2::1")), Some("client_address_differs"));
+        for (request, proof) in [
+            (Some("203.0.113.9"), Some("203.0.113.77")),
+            (Some("203.0.113.9"), Some("::ffff:203.0.113.9")),
+            (Some("203.0.113.9"), Some("2001:db8::1")),
+            (Some("203.0.113.9"), None),
+            (None, Some("203.0.113.9")),
+            (Some("203.0.113.9"), Some("nonsense")),
+        ] {
+            assert_eq!(differ(request, proof), None, "{request:?} {proof:?}");
+        }
+    }
+}

@@ -104,6 +104,9 @@ kinds! {
     CLIENT_ADDRESS_BELIEVED = "client_address_believed", Gateway, false, Some("proxy_set_header X-Forwarded-For   $remote_addr;"),
         "The client's address in the audit trail, and for limits, is what the client said.",
         "The gateway replaces X-Forwarded-For, and gateways.trusted has gateways alone. An address that is trusted itself may say anything: then run this from elsewhere.";
+    CLIENT_ADDRESS_DIFFERS = "client_address_differs", Gateway, false, Some("proxy_set_header X-Forwarded-For $remote_addr;"),
+        "Holdfast is told one address where a page is asked about and another one at /_holdfast/. A proof counts for the address that it came from: with a policy that demands one, browsers prove their key in vain, and their users have to log in.",
+        "The gateway writes X-Forwarded-For on every way to Holdfast, to the public listener as to the check, and its own address is in gateways.trusted.";
     FORWARDED_TO_APP = "forwarded_to_app", Gateway, false, Some("proxy_set_header X-Forwarded-Proto https;"),
         "X-Forwarded-For or X-Forwarded-Proto reached the app as the client wrote it.",
         "The gateway replaces both on every way to the app.";

@@ -28,6 +28,7 @@ pub(super) struct Line {
     pub(super) client_ip: Option<String>,
     pub(super) user_agent: Option<String>,
     pub(super) binding: Option<String>,
+    pub(super) detail: Option<String>,
 }
 
 /// The trail, and where it ended when it was opened.
@@ -83,12 +84,29 @@ impl Trail {
     }
 }
 
-/// Whether browsers have registered and then never refreshed.
+/// Whether browsers have registered and then never refreshed, or refreshed from where they are not.
 pub(super) fn refreshes(setup: &Setup) -> Outcome {
     match Trail::at_its_end(setup.config.audit.file.as_deref()) {
-        Ok(trail) => judge(&trail.history(), setup.config.session.bound_cookie, setup.clock.now()).into(),
+        Ok(trail) => {
+            let lines = trail.history();
+            let never = judge(&lines, setup.config.session.bound_cookie, setup.clock.now());
+            never.into_iter().chain(elsewhere(&lines)).collect::<Vec<_>>().into()
+        }
         Err(why) => Outcome::NotChecked(why),
     }
+}
+
+/// Sessions whose device proved its key as often as it was asked to, and never from where its requests came.
+fn elsewhere(lines: &[Line]) -> Option<Finding> {
+    let told = lines.iter().filter(|line| {
+        line.event == "session.denied" && line.detail.as_deref() == Some(crate::checks::PROVED_ELSEWHERE)
+    });
+    let sessions: BTreeSet<_> = told.filter_map(|line| line.session.as_deref()).collect();
+    (!sessions.is_empty()).then(|| {
+        let came =
+            format!("session.denied of {} sessions whose proofs came from another address", sessions.len());
+        Finding::new(&kinds::CLIENT_ADDRESS_DIFFERS, "nothing; the audit trail was read", came)
+    })
 }
 
 /// Sessions of browsers that came again after their cookie had run out and were refused, where no browser has refreshed.
@@ -143,12 +161,26 @@ mod tests {
             client_ip: None,
             user_agent: None,
             binding: Some("hardware".to_owned()),
+            detail: None,
         }
     }
 
     fn found(lines: &[Line]) -> Option<String> {
         let later = UnixTime::from_secs(1_795_341_600 + 3600);
         judge(lines, Duration::from_secs(600), later).map(|finding| finding.came)
+    }
+
+    #[test]
+    fn proofs_from_elsewhere_are_told() {
+        let denied = |detail: &str| Line {
+            detail: Some(detail.to_owned()),
+            ..line("session.denied", "hs_a", Some("risk_step_up"), "alice")
+        };
+        let found = elsewhere(&[denied(crate::checks::PROVED_ELSEWHERE)]).unwrap();
+        assert_eq!((found.kind.id, found.came.contains("of 1 sessions")), ("client_address_differs", true));
+        assert!(
+            elsewhere(&[denied("something else"), line("session.denied", "hs_a", None, "alice")]).is_none()
+        );
     }
 
     #[test]

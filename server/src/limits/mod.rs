@@ -2,7 +2,6 @@
 
 mod admission;
 mod buckets;
-mod line;
 mod prefix;
 mod pulse;
 mod shedding;
@@ -296,6 +295,21 @@ mod tests {
         while limits.take_of_session(session, Use::Cookie).is_ok() {}
         assert!(limits.take_of_session(session, Use::Proof).is_ok());
         assert!(limits.take_of_session(SessionId::from_bytes([8; 16]), Use::Cookie).is_ok());
+    }
+
+    #[test]
+    fn a_write_is_let_in_if_it_need_not_wait_too_long() {
+        let limits = limits(&clock());
+        let most = limits.config.queue_delay;
+        for backlog in [Duration::ZERO, Duration::from_millis(1), most] {
+            assert_eq!(limits.admit_write(backlog), Ok(()), "{backlog:?}");
+        }
+        for backlog in [most + Duration::from_nanos(1), Duration::from_secs(60), Duration::MAX] {
+            assert_eq!(limits.admit_write(backlog), Err(Trouble::Overloaded), "{backlog:?}");
+        }
+        let answer = axum::response::IntoResponse::into_response(Problem::from(Trouble::Overloaded));
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key(header::RETRY_AFTER));
     }
 
     #[test]

@@ -37,7 +37,9 @@ impl Shedding {
             self.late_for = self.late_for.saturating_add(elapsed);
             self.late_beats = self.late_beats.saturating_add(1);
             self.came = self.came.saturating_add(came);
-            let stays = self.late_for >= BURST && self.late_beats >= BEATS && self.came >= FEWEST;
+            // At 250 requests a second and more.
+            let is_load = u128::from(self.came) * 4 >= self.late_for.as_millis();
+            let stays = self.late_for >= BURST && self.late_beats >= BEATS && self.came >= FEWEST && is_load;
             // Once it has begun, the next excess is no burst either.
             if self.share > 0.0 || stays {
                 // How many times too long it is; a wait of twice the target turns away all that there is in a quarter of a
@@ -107,6 +109,14 @@ mod tests {
             assert_eq!(beats(&mut shedding, 2, stall, 100_000), 0.0, "{stall:?}");
             assert_eq!(beats(&mut shedding, 1, Duration::ZERO, 100_000), 0.0);
         }
+    }
+
+    #[test]
+    fn a_machine_that_is_kept_busy_for_long_turns_nobody_away_either() {
+        let mut shedding = Shedding::new(TARGET);
+        // 200 requests a second, and all of them late for ten seconds.
+        assert_eq!(beats(&mut shedding, 200, 2 * TARGET, 10), 0.0);
+        assert!(beats(&mut shedding, 1000, 2 * TARGET, 50) > 0.0, "1,000 a second are another matter");
     }
 
     #[test]

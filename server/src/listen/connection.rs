@@ -23,6 +23,7 @@ use super::{
     quiet::Quiet,
     request::{PeerService, Routes},
     socket::{Socket, Stream, UnixSocket},
+    turn::Turn,
 };
 use crate::{config::LimitsConfig, context::Peer, limits::Limit, live::Live};
 
@@ -174,8 +175,9 @@ impl Shared {
         let head = if is_http2 { Some(Vec::new()) } else { self.head(&mut stream, limits, &mut stop).await };
         let Some(head) = head else { return };
         let quiet = is_http2.then(|| Arc::new(Quiet::new()));
-        let service = self.service.for_peer(peer, limits.body_timeout, quiet.as_ref().map(Arc::clone));
-        let stream = TokioIo::new(Patient::new(head, stream, limits.write_timeout));
+        let turn = Turn::default();
+        let service = self.service.for_peer(peer, limits.body_timeout, &turn, quiet.as_ref().map(Arc::clone));
+        let stream = TokioIo::new(Patient::new(head, stream, limits.write_timeout, turn));
         match quiet {
             None => {
                 let connection = Box::pin(http1(limits).serve_connection(stream, service));

@@ -9,6 +9,7 @@ mod request;
 mod socket;
 mod timely;
 mod tls;
+mod turn;
 
 pub(crate) use connection::{Listener, Shutdown};
 pub(crate) use request::{Routes, Service};

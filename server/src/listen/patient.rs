@@ -13,19 +13,22 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// Ends with [`io::ErrorKind::TimedOut`] when nothing could be written for `patience`.
+use super::turn::Turn;
+
+/// Begins a [`Turn`] with each read, and ends with [`io::ErrorKind::TimedOut`] when nothing could be written for `patience`.
 pub(super) struct Patient<S> {
     /// What was read before.
     head: Bytes,
     stream: S,
     patience: Duration,
+    turn: Turn,
     /// While the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(head: impl Into<Bytes>, stream: S, patience: Duration) -> Self {
-        Self { head: head.into(), stream, patience, stalled: None }
+    pub(super) fn new(head: impl Into<Bytes>, stream: S, patience: Duration, turn: Turn) -> Self {
+        Self { head: head.into(), stream, patience, turn, stalled: None }
     }
 
     fn watch<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -45,6 +48,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.turn.begin();
         if self.head.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
@@ -97,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn who_takes_nothing_is_given_up_and_who_takes_slowly_is_not() {
         let (near, mut far) = tokio::io::duplex(16);
-        let mut near = Patient::new(Bytes::new(), near, Duration::from_millis(50));
+        let mut near = Patient::new(Bytes::new(), near, Duration::from_millis(50), Turn::default());
         let error = near.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 
@@ -120,7 +124,7 @@ mod tests {
         let (near, mut far) = tokio::io::duplex(16);
         far.write_all(b" and more").await.unwrap();
         drop(far);
-        let mut near = Patient::new(&b"the head"[..], near, Duration::from_millis(50));
+        let mut near = Patient::new(&b"the head"[..], near, Duration::from_millis(50), Turn::default());
         let mut first = [0; 3];
         near.read_exact(&mut first).await.unwrap();
         let mut rest = Vec::new();

@@ -13,11 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::{quiet::Quiet, timely::Timely};
+use super::{quiet::Quiet, timely::Timely, turn::Turn};
 use crate::{
     context::{Context, Peer, RequestId, RequestIds},
     error::Trouble,
@@ -27,6 +27,7 @@ use crate::{
     },
     house::Holdfast,
     limits::{Admission, Admitted, Limited},
+    line::end_of_the_line,
     live::{Live, Served},
     respond::{Code, Problem, ProblemCode, header_value},
     telemetry::{Event, EventName, Finished, log::RequestLine},
@@ -70,8 +71,14 @@ impl Service {
     }
 
     /// The service of one connection, whose bodies come in `patience`.
-    pub(super) fn for_peer(&self, peer: Peer, patience: Duration, quiet: Option<Arc<Quiet>>) -> PeerService {
-        PeerService { shared: Arc::clone(&self.0), peer, patience, quiet }
+    pub(super) fn for_peer(
+        &self,
+        peer: Peer,
+        patience: Duration,
+        turn: &Turn,
+        quiet: Option<Arc<Quiet>>,
+    ) -> PeerService {
+        PeerService { shared: Arc::clone(&self.0), peer, patience, turn: turn.clone(), quiet }
     }
 }
 
@@ -81,6 +88,8 @@ pub(super) struct PeerService {
     shared: Arc<Shared>,
     peer: Peer,
     patience: Duration,
+    turn: Turn,
+    /// Of an HTTP/2 connection, which has as many turns as streams.
     quiet: Option<Arc<Quiet>>,
 }
 
@@ -95,8 +104,12 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
         let (shared, peer, patience) = (Arc::clone(&self.shared), self.peer, self.patience);
         let busy = self.quiet.as_ref().map(Quiet::begin);
         let may_change = !request.method().is_safe();
+        let has_turn = self.turn.take() || busy.is_some();
         let answer = async move {
             let _busy = busy;
+            if !has_turn {
+                end_of_the_line().await;
+            }
             let metrics = Arc::clone(&served.house.metrics);
             let request = request.map(|body| {
                 if body.is_end_stream() {
@@ -136,7 +149,7 @@ impl Shared {
         };
         request.extensions_mut().insert(context);
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let mut response = match self.admit(house, uri.path(), client_ip, started) {
+        let mut response = match self.admit(house, &method, uri.path(), client_ip, started) {
             Ok(_admitted) => self.call(served, request).await,
             Err(limited) => {
                 house.metrics.limited(limited.limit);
@@ -153,11 +166,19 @@ impl Shared {
     }
 
     /// Takes the request, if there is time for it and its client has not asked too much.
-    fn admit(&self, house: &Holdfast, path: &str, client: IpAddr, now: Instant) -> Result<Admitted, Limited> {
+    fn admit(
+        &self,
+        house: &Holdfast,
+        method: &Method,
+        path: &str,
+        client: IpAddr,
+        now: Instant,
+    ) -> Result<Admitted, Limited> {
         let limits = &house.limits;
         match self.routes {
             Routes::Public => {}
             Routes::Internal if is_watched(path) => return Ok(self.admission.admit_always()),
+            Routes::Internal if is_end(method, path) => return Ok(self.admission.admit_always()),
             Routes::Internal => return self.admission.admit(now, limits.config.requests),
             // A call that fails is a yes to an Envoy with failure_mode_allow, so none is turned away.
             Routes::Grpc => return Ok(self.admission.admit_always()),
@@ -165,6 +186,9 @@ impl Shared {
         // Before the load: whoever asks too much must not take the place of those who do not.
         if house.limits_by_address(client) {
             limits.take_of_address(client)?;
+        }
+        if is_end(method, path) {
+            return Ok(self.admission.admit_always());
         }
         self.admission.admit(now, limits.config.requests)
     }
@@ -293,6 +317,15 @@ impl Routes {
 /// Whether whoever watches the server asks. They are answered however much there is to do.
 fn is_watched(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+/// Whether somebody wants a session, or many, to be over. That costs little, and must not wait until there is less to do.
+fn is_end(method: &Method, path: &str) -> bool {
+    match *method {
+        Method::DELETE => true,
+        Method::POST => matches!(path, "/_holdfast/logout" | "/_holdfast/oauth/revoke"),
+        _ => false,
+    }
 }
 
 /// A path may be as long as a client likes; a log line need not be. Paths of requests are ASCII (RFC 3986 §2).

@@ -19,6 +19,8 @@ pub(super) enum Caller {
     ConfidentialClient,
     Gateway,
     Operator,
+    /// Somebody who is told of signals.
+    StreamReceiver,
     /// Somebody who shares signals.
     Transmitter,
 }
@@ -32,6 +34,7 @@ impl Caller {
             Self::ConfidentialClient => json!({ "clientSecret": [] }),
             Self::Gateway => json!({ "gatewaySecret": [] }),
             Self::Operator => json!({ "operatorToken": [] }),
+            Self::StreamReceiver => json!({ "streamToken": [] }),
             Self::Transmitter => json!({ "transmitterToken": [] }),
         }
     }
@@ -72,6 +75,10 @@ pub(super) fn security_schemes() -> Value {
         "operatorToken": {
             "type": "http", "scheme": "bearer",
             "description": "The operators' token: sees and ends every app's sessions, and makes backups.",
+        },
+        "streamToken": {
+            "type": "http", "scheme": "bearer",
+            "description": "The token of one of [[signals.transmitter.receivers]].",
         },
         "transmitterToken": {
             "type": "http", "scheme": "bearer",

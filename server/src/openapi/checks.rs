@@ -118,7 +118,7 @@ fn gateway(id: &'static str, summary: &'static str) -> Operation {
 /// Gateways of these kinds pass a redirect on.
 fn redirecting(operation: Operation) -> Operation {
     let says = "The client has to go round once: to the resume page, or to the same address after a refresh.";
-    let reasons = [Reason::NoCredential, Reason::ProofTooOld];
+    let reasons = [Reason::NoCredential, Reason::ProofTooOld, Reason::RiskReprove];
     let operation = reasons
         .into_iter()
         .fold(operation, |operation, reason| operation.refusal(StatusCode::TEMPORARY_REDIRECT, reason, says));

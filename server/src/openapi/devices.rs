@@ -39,7 +39,8 @@ pub(crate) fn forget() -> Operation {
 pub(super) fn schemas() -> Value {
     let time_or_none = || json!({ "type": ["string", "null"], "format": "date-time" });
     let score = json!({
-        "type": ["integer", "null"], "minimum": 0, "maximum": 100, "description": "How healthy it is; 100 is best.",
+        "oneOf": [{ "type": "integer", "minimum": 0, "maximum": 100 }, { "type": "null" }],
+        "description": "How healthy it is; 100 is best.",
     });
     let source = json!({ "type": ["string", "null"], "description": "What measured it, 1 to 128 bytes." });
     json!({

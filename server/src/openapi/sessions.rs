@@ -94,6 +94,7 @@ pub(crate) fn regenerate() -> Operation {
             Answer::json("The new session. The old one has ended as regenerated.", "Begun"),
         )
         .problem(ProblemCode::SessionUnknown)
+        .problem(ProblemCode::SessionLocked)
         .trouble()
 }
 

@@ -48,6 +48,15 @@ impl Table {
         self.on(MethodFilter::POST, &["post"], path, handler, describe)
     }
 
+    /// Answers `PATCH`.
+    pub(crate) fn patch<H, T>(self, path: &'static str, handler: H, describe: fn() -> Operation) -> Self
+    where
+        H: Handler<T, Arc<Holdfast>>,
+        T: 'static,
+    {
+        self.on(MethodFilter::PATCH, &["patch"], path, handler, describe)
+    }
+
     /// Answers `PUT`.
     pub(crate) fn put<H, T>(self, path: &'static str, handler: H, describe: fn() -> Operation) -> Self
     where

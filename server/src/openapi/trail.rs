@@ -38,7 +38,13 @@ pub(crate) fn stream() -> Operation {
         .by_app_or_operator();
     filtered(operation)
         .query("after", false, "Where to begin: the seq of a line.", number())
-        .header("Last-Event-ID", false, "The id of the last event that was received. It wins over after.")
+        .parameter(
+            "header",
+            "Last-Event-ID",
+            false,
+            "The id of the last event that was received. It wins over after.",
+            json!({ "type": "string", "pattern": "^[0-9]{0,18}$" }),
+        )
         .answer(StatusCode::OK, Answer::of(says, STREAM_TYPE, json!({ "type": "string" })))
         .problem(ProblemCode::AuditOff)
         .problem(ProblemCode::AuditUnreadable)
@@ -62,7 +68,7 @@ fn filtered(operation: Operation) -> Operation {
 }
 
 fn number() -> serde_json::Value {
-    json!({ "type": "integer", "minimum": 0 })
+    json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX })
 }
 
 const TAG: &str = "operations";

@@ -132,8 +132,14 @@ problem_codes! {
     RandomnessUnavailable = SERVICE_UNAVAILABLE "randomness_unavailable";
     /// There were too many requests from this address, or of this session. Nothing was changed.
     RateLimited = SERVICE_UNAVAILABLE "rate_limited";
+    /// The session was not used for too long: only a new login of its user opens it.
+    SessionLocked = CONFLICT "session_locked";
     /// There is no session of this id that the caller may see, or it has ended and the call needs a living one.
     SessionUnknown = NOT_FOUND "session_unknown";
+    /// The receiver has a stream already.
+    StreamExists = CONFLICT "stream_exists";
+    /// The receiver has no such stream.
+    StreamUnknown = NOT_FOUND "stream_unknown";
     /// The store does not answer. Nothing was decided.
     StoreUnavailable = SERVICE_UNAVAILABLE "store_unavailable";
     /// There are as many listeners as this server has places for.

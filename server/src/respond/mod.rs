@@ -31,3 +31,18 @@ pub(crate) fn header_value(text: String) -> HeaderValue {
 pub(crate) fn expired_cookies(house: &Holdfast) -> [(http::HeaderName, HeaderValue); 2] {
     [&house.cookie_name, &house.hint_name].map(|name| (header::SET_COOKIE, header_value(expire_cookie(name))))
 }
+
+/// A text as it is written in a page, in an element or between quotes.
+pub(crate) fn escape_html(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            other => out.push(other),
+        }
+        out
+    })
+}

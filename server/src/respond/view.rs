@@ -16,6 +16,7 @@ pub(crate) struct SessionView<'a> {
     app: &'a str,
     user: &'a str,
     state: &'static str,
+    locked: bool,
     end_reason: Option<&'static str>,
     created_at: String,
     last_seen_at: String,
@@ -57,15 +58,17 @@ impl<'a> SessionView<'a> {
     /// How a session looks at `now`.
     pub(crate) fn of(house: &Holdfast, session: &'a Session, activity: Activity, now: UnixTime) -> Self {
         let record = session.record();
-        let ended = match house.standing(session, activity, now) {
-            Standing::Ended(ended) => Some(ended),
-            Standing::Active | Standing::BindingOverdue => None,
+        let (ended, locked) = match house.standing(session, activity, now) {
+            Standing::Ended(ended) => (Some(ended), false),
+            Standing::Locked(_) => (None, true),
+            Standing::Active | Standing::BindingOverdue => (None, false),
         };
         Self {
             id: record.id.to_string(),
             app: &record.app,
             user: &record.user,
             state: if ended.is_some() { "ended" } else { "active" },
+            locked,
             end_reason: ended.map(|ended| ended.reason.as_str()),
             created_at: rfc3339(record.created_at),
             last_seen_at: rfc3339(activity.last_seen.max(record.created_at)),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use holdfast_core::risk::{Posture, Profile, Score, Told};
-use holdfast_core::{UnixTime, session::Record};
+use holdfast_core::{Method, UnixTime, session::Record};
 use holdfast_policy::{
-    Answer, Beginning, Memory, Policies, Proved, Question, Target, decode_profile, encode_profile, login_json,
+    Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Target, decode_profile,
+    encode_profile, login_json,
 };
 use holdfast_store::{Backend, Keeping, NoteKind};
 use std::net::IpAddr;
@@ -29,6 +30,8 @@ pub(crate) struct Risk {
 pub(crate) struct Weighed {
     pub(crate) answer: Answer,
     pub(crate) json: String,
+    /// What is worth demanding, where the policies want a proof.
+    pub(crate) demand: Demand,
 }
 
 /// Weighs a request of a session that is in order.
@@ -66,7 +69,12 @@ pub(crate) async fn weigh(
         }
     };
     let json = answer.outcome.json(&question);
-    Ok(Weighed { answer, json })
+    // Only a browser can be sent to prove its key, and nothing is demanded of whoever is refused anyway.
+    let is_browser = record.binding.as_deref().is_some_and(|binding| binding.method == Method::Dbsc);
+    let is_demanded =
+        answer.outcome.ruling.effect == Some(Effect::Reprove) && is_browser && !sees.is_stale_copy;
+    let demand = if is_demanded { risk.memory.demand(&question, &answer.outcome) } else { Demand::Proof };
+    Ok(Weighed { answer, json, demand })
 }
 
 /// What a check has seen of a request besides its context.

@@ -26,7 +26,10 @@ pub(crate) async fn readyz(State(house): State<Arc<Holdfast>>) -> Result<&'stati
 pub(crate) async fn metrics(State(house): State<Arc<Holdfast>>) -> Response {
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     let load = &house.load;
-    house.metrics.busy([load.public.in_flight(), load.internal.in_flight()], load.pulse.delay());
+    let in_flight = [load.public.in_flight(), load.internal.in_flight()];
+    house.metrics.busy(in_flight, load.pulse.delay(), house.store.backlog());
+    house.metrics.signals_waiting(house.signals.waiting());
+    house.sinks.measure();
     let text = house.metrics.render(house.store.count(), house.audit.lost());
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -12,7 +12,7 @@ use holdfast_core::origin::LocalPath;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use crate::respond::Problem;
+use crate::respond::{Problem, escape_html};
 
 /// A page without script that leads to `to`, which is on this origin whatever it looks like.
 pub(crate) async fn resume(
@@ -23,7 +23,7 @@ pub(crate) async fn resume(
     if to.as_str().starts_with("/_holdfast/") {
         return Err(Problem::bad_request("to: this page leads back into the app, not to Holdfast itself"));
     }
-    let to = escape(to.as_str());
+    let to = escape_html(to.as_str());
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>One moment</title>\
          <link rel=\"icon\" href=\"data:,\"><meta http-equiv=\"refresh\" content=\"0;url={to}\">\
@@ -44,18 +44,4 @@ pub(crate) async fn resume(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     to: String,
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            other => out.push(other),
-        }
-        out
-    })
 }

@@ -1,12 +1,12 @@
 //! How sessions begin.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use holdfast_core::{
     SessionId, UnixTime, dbsc,
-    session::{Auth, EndReason, Login, Regeneration, Session, Standing},
+    session::{Auth, EndReason, Login, NotFollowed, Regeneration, Session, Standing},
 };
-use holdfast_store::{Backend, Creation};
+use holdfast_store::{Backend, Creation, Found};
 
 use super::end::{end, replace_presented};
 use crate::{
@@ -43,8 +43,8 @@ pub(crate) async fn open(
     previous: Option<&str>,
     context: &Context,
 ) -> Result<Arc<Session>, Trouble> {
-    let first = |id, epoch| Some(Session::begin(id, login.clone(), epoch, context.now));
-    let session = create(house, first).await?.ok_or(Trouble::Contention)?;
+    let first = |id, epoch| Ok::<_, Infallible>(Session::begin(id, login.clone(), epoch, context.now));
+    let Ok(session) = create(house, first).await?;
     let weighed = risk::login(house, session.record()).await?;
     let about = Event { risk: Some(&weighed), ..Event::default() };
     house.record_of(EventName::SessionCreated, &session, context, about);
@@ -72,42 +72,54 @@ async fn make_room(
     if session.record().grant.is_some() { Ok(()) } else { enforce_cap(house, session, context).await }
 }
 
-/// Goes on with a session under a new id; the old one ends. `None` if it had ended before.
+/// Goes on with a session under a new id; the old one ends.
 ///
 /// The new one is there before the old one goes, so that trouble in between logs nobody out. If somebody else has ended
 /// the old one meanwhile, the new one goes too: "log out everywhere" must not be outrun.
+///
+/// # Errors
+/// Inside, why nothing follows the session; outside, our own trouble.
 pub(crate) async fn regenerate(
     house: &Holdfast,
-    old: &Session,
+    found: &Found,
     auth: Option<Box<Auth>>,
     context: &Context,
-) -> Result<Option<Begun>, Trouble> {
+) -> Result<Result<Begun, NotFollowed>, Trouble> {
+    let old = &found.session;
+    let standing = house.standing(old, found.activity, context.now);
     // "Log out everywhere" takes the same turn, and so finds either the old session or the new one.
     let _turn = house.turns.of(&old.record().app, &old.record().user).await;
-    let follow = |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, context.now);
-    let Some(session) = create(house, follow).await? else { return Ok(None) };
+    let follow =
+        |id, epoch| old.regenerate(Regeneration { id, epoch, auth: auth.clone() }, standing, context.now);
+    let session = match create(house, follow).await? {
+        Ok(session) => session,
+        Err(why) => return Ok(Err(why)),
+    };
     // Before the old one ends, which forgets its trail.
     house.risk.memory.follow(old.record(), session.record(), auth.is_some(), context.now);
     if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
         end(house, session.record().id, EndReason::Revoked, context).await?;
-        return Ok(None);
+        return Ok(Err(NotFollowed::Ended));
     }
     let detail = format!("follows {}", old.record().id);
     let about = Event { detail: Some(&detail), ..Event::default() };
     house.record_of(EventName::SessionRegenerated, &session, context, about);
-    announce(house, session, context.now).map(Some)
+    announce(house, session, context.now).map(Ok)
 }
 
-/// Makes a session under a fresh id. `None` if there is none to make.
-async fn create(
+/// Makes a session under a fresh id, unless `make` says that there is none to make.
+async fn create<E>(
     house: &Holdfast,
-    make: impl Fn(SessionId, u64) -> Option<Session>,
-) -> Result<Option<Arc<Session>>, Trouble> {
+    make: impl Fn(SessionId, u64) -> Result<Session, E>,
+) -> Result<Result<Arc<Session>, E>, Trouble> {
     for _ in 0..super::MOST_RACES {
         let epoch = house.store.epoch().await?;
-        let Some(session) = make(SessionId::from_bytes(random()?), epoch) else { return Ok(None) };
+        let session = match make(SessionId::from_bytes(random()?), epoch) {
+            Ok(session) => session,
+            Err(why) => return Ok(Err(why)),
+        };
         match house.store.create(session.clone()).await? {
-            Creation::Created => return Ok(Some(Arc::new(session))),
+            Creation::Created => return Ok(Ok(Arc::new(session))),
             // 128 random bits do not meet twice; if they do, nobody must share a session.
             Creation::Exists => {}
         }
@@ -146,8 +158,14 @@ fn announce(house: &Holdfast, session: Arc<Session>, now: UnixTime) -> Result<Be
     let value = cookie.seal(&house.keyring);
     let offer =
         dbsc::offer(session.record().id, random()?, &house.algorithms, &house.keyring, &house.policy, now);
+    // Until a device binds it, whoever holds the cookie is the user. Its own time is judged by the server in any case.
+    let set_cookie = if house.policy.unbound_persistent {
+        dbsc::set_cookie(&house.cookie_name, value.reveal(), cookie.remaining(now))
+    } else {
+        dbsc::set_transient_cookie(&house.cookie_name, value.reveal())
+    };
     let mut response_headers = vec![
-        ("Set-Cookie", dbsc::set_cookie(&house.cookie_name, value.reveal(), cookie.remaining(now))),
+        ("Set-Cookie", set_cookie),
         ("Set-Cookie", dbsc::set_cookie(&house.hint_name, "1", house.policy.absolute)),
     ];
     response_headers.extend(offer.map(|offer| ("Secure-Session-Registration", offer)));

@@ -15,7 +15,7 @@ use holdfast_store::{Backend, Found};
 
 use crate::{error::Trouble, house::Holdfast};
 
-/// A session that may be used, or at least not yet ended.
+/// A session that may be used, or has at least not ended yet.
 pub(crate) async fn find_alive(
     house: &Holdfast,
     id: SessionId,
@@ -23,7 +23,7 @@ pub(crate) async fn find_alive(
 ) -> Result<Option<Found>, Trouble> {
     let found = house.store.load(id).await?;
     Ok(found.filter(|found| match house.standing(&found.session, found.activity, now) {
-        Standing::Active | Standing::BindingOverdue => true,
+        Standing::Active | Standing::BindingOverdue | Standing::Locked(_) => true,
         Standing::Ended(_) => false,
     }))
 }

@@ -32,14 +32,15 @@ pub(crate) async fn presented(
 }
 
 /// As [`presented`], for whoever wants to leave. A session that no device bound in time is good for nothing else, and its
-/// own cookie may still end it; so may the current cookie after its last minute, or a user who leaves a page that stood
+/// own cookie may still end it; so may that of a locked session, and the current cookie after its last minute, or a user who leaves a page that stood
 /// open for a while would stay logged in.
 pub(crate) async fn presented_to_end(
     house: &Holdfast,
     value: &str,
     context: &Context,
 ) -> Result<Option<Found>, Trouble> {
-    let may_end = |reason| matches!(reason, Reason::Ok | Reason::BindingOverdue);
+    // What the clock has ended as idle is not ended once more.
+    let may_end = |reason| matches!(reason, Reason::Ok | Reason::BindingOverdue | Reason::IdleExpired);
     let Some(cookie) = AuthenticCookie::open(&house.keyring, value) else { return Ok(None) };
     let judged = judge(house, &cookie, context).await?;
     Ok(judged.ok().filter(|(_, reason)| may_end(*reason)).map(|(found, _)| found))

@@ -168,10 +168,16 @@ async fn sessions_of(
     receiver: &Receiver,
     target: &Target,
 ) -> Result<Vec<Found>, Unavailable> {
-    let mut found = Vec::new();
     if let Some(id) = target.session {
-        found.extend(house.store.load(id).await?);
-    } else if target.users.is_empty() {
+        let known = house.store.load(id).await?;
+        // One that is not known here may be another server's, of which one of ours came: then all of the user's are meant.
+        // One of ours is known for a day after its end, so that an event that comes late means nothing else.
+        if known.is_some() || target.users.is_empty() {
+            return Ok(known.into_iter().filter(|found| fits(found, receiver, target)).collect());
+        }
+    }
+    let mut found = Vec::new();
+    if target.users.is_empty() {
         // By the device alone, for which there is no index: such events are few.
         let device = target.device.clone();
         let keep = move |found: &Found| {

@@ -116,7 +116,7 @@ pub(crate) async fn take(
     };
     let key = Seen::key(&receiver.config.issuer.issuer, set.jti());
     // The same token may come twice at once: over two connections, or by both ways.
-    let _turn = house.signals.turns.of(&receiver.config.issuer.issuer, set.jti()).await;
+    let _turn = house.signals.lasting.turns.of(&receiver.config.issuer.issuer, set.jti()).await;
     if house.seen.knows(&key) {
         record(house, receiver, Taken::Replayed, &format!("jti {}", shown(set.jti())), context);
         return Ok(Ok(Taken::Replayed));
@@ -171,7 +171,7 @@ async fn remember(
 fn reject(house: &Holdfast, receiver: &Receiver, rejection: SetRejection, context: &Context) {
     house.metrics.signal(SignalOutcome::Rejected(rejection));
     // A transmitter that repeats itself must not fill the disk.
-    if house.signals.lines.take(rejection, context.peer.address(), context.now).is_none() {
+    if house.signals.lasting.lines.take(rejection, context.peer.address(), context.now).is_none() {
         return;
     }
     let detail = format!("{}: {rejection}", receiver.config.name);

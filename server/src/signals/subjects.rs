@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Whom an event is about, in our words. What is there narrows it: an event about a user and a session is about that
-/// session, if it is the user's.
+/// session, if it is the user's and one of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     /// The names that the user may have here; several if the subject has aliases.
@@ -35,11 +35,12 @@ pub(super) fn target_of(subject: &Subject, config: &ReceiverConfig) -> Option<Ta
         }
         Subject::Complex { user, session, device } => {
             let users = user.as_ref().map(|user| users_of(user, config));
-            let session = session.as_ref().map(|session| opaque(session)?.parse().ok());
             let device = device.as_ref().map(|device| opaque(device)?.parse().ok());
             let target = Target {
                 users: users.unwrap_or(Some(Vec::new()))?,
-                session: inner(session)?,
+                // A text that is none of our ids is the transmitter's own name for a session of its own. Which of ours came
+                // of it nobody here knows, so all of the user's are meant.
+                session: session.as_ref().and_then(|session| opaque(session)?.parse().ok()),
                 device: inner(device)?,
             };
             (target != Target::default()).then_some(target)
@@ -195,12 +196,16 @@ mod tests {
             Subject::Complex { user: opaque("alice"), session: opaque(&id.to_string()), device: opaque("d") };
         let target = target_of(&complex, &every()).unwrap();
         assert_eq!((target.users.len(), target.session, target.device), (1, Some(id), "d".parse().ok()));
+        let foreign =
+            Subject::Complex { user: opaque("alice"), session: opaque("of another server"), device: None };
+        let target = target_of(&foreign, &every()).unwrap();
+        assert_eq!((target.users.len(), target.session), (1, None), "which of ours nobody knows");
         for (user, session, device) in [
             (None, None, None),
+            (None, opaque("of another server"), None),
             (Some(iss_sub("https://other.example")), opaque(&id.to_string()), None),
-            (opaque("alice"), opaque("of another server"), None),
             (opaque("alice"), None, opaque("not a device")),
-            (opaque("alice"), Some(iss_sub("https://id.example")), None),
+            (opaque("alice"), None, Some(iss_sub("https://id.example"))),
         ] {
             let subject = Subject::Complex { user, session, device };
             assert_eq!(target_of(&subject, &every()), None, "{subject:?}");

@@ -19,12 +19,15 @@ use serde::{Deserialize, Serialize};
 /// What was told of every user and session.
 #[derive(Default)]
 pub(crate) struct Told {
-    users: RwLock<HashMap<Arc<str>, HashMap<Box<str>, Hearing>>>,
+    /// By their app.
+    users: RwLock<HashMap<Arc<str>, Users>>,
     sessions: RwLock<HashMap<SessionId, Hearing>>,
     count: AtomicUsize,
     /// Whoever changes something holds this, so that memory and store see the changes in the same order.
     changing: tokio::sync::Mutex<()>,
 }
+
+type Users = HashMap<Box<str>, Hearing>;
 
 /// Of whom something is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,17 +71,6 @@ pub(crate) enum RiskLevel {
     Medium,
     /// It should not be trusted.
     High,
-}
-
-impl RiskLevel {
-    /// The word in trail and policies: that of CAEP in lower case.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
 }
 
 /// What was last told of one user or session. Times are when this server took it.

@@ -38,6 +38,19 @@ pub(crate) struct Listening {
     pub(crate) ending: watch::Receiver<bool>,
 }
 
+/// Tells the trail of what happened outside any request.
+#[derive(Clone)]
+pub(crate) struct Witness(Option<Arc<Trail>>);
+
+impl Witness {
+    /// Writes an event.
+    pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
+        if let Some(trail) = &self.0 {
+            trail.line(|out| event.write(now, out));
+        }
+    }
+}
+
 impl Audit {
     /// Keeps no trail.
     pub(crate) fn none() -> Self {
@@ -83,6 +96,11 @@ impl Audit {
     pub(crate) fn record(&self, now: UnixTime, event: &Event<'_>) {
         let Some(trail) = &self.trail else { return };
         trail.line(|out| event.write(now, out));
+    }
+
+    /// Somebody who tells it of what happens outside any request.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(self.trail.clone())
     }
 
     /// What is needed to follow the trail; none if there is none.
@@ -206,6 +224,8 @@ event_names! {
     SignalReceived = "signal.received";
     /// An event of somebody else's was not taken.
     SignalRejected = "signal.rejected";
+    /// So many events wait for somebody who is told that its stream was paused.
+    SignalsPaused = "signals.paused";
     /// A backup went out, whole or in part.
     StoreBackedUp = "store.backed_up";
     /// A damaged store was moved aside.

@@ -16,7 +16,11 @@ use prometheus_client::{
 };
 
 use super::{EventName, RefusalCode};
-use crate::{geo::Kind, limits::Limit, signals::SignalOutcome};
+use crate::{
+    geo::Kind,
+    limits::Limit,
+    signals::{SentOutcome, SignalOutcome},
+};
 
 /// All counters. Those on hot paths are found once and then only incremented.
 pub(crate) struct Metrics {
@@ -30,6 +34,8 @@ pub(crate) struct Metrics {
     gateways_refused: Vec<(RefusalCode, Counter)>,
     jwks: [Counter; 2],
     signals: Vec<(SignalOutcome, Counter)>,
+    signals_sent: Vec<(SentOutcome, Counter)>,
+    signals_waiting: Gauge,
     limited: Vec<(Limit, Counter)>,
     geo_loads: Vec<(Kind, [Counter; 2])>,
     geo_built_at: Family<DatabaseLabels, Gauge>,
@@ -40,10 +46,45 @@ pub(crate) struct Metrics {
     connections: [Gauge; 2],
     in_flight: [Gauge; 2],
     queue_delay: Gauge<f64, AtomicU64>,
+    store_backlog: Gauge<f64, AtomicU64>,
     requests: Vec<(&'static str, &'static str, Counter)>,
     durations: Histogram,
     sessions: Gauge,
     audit_lost: Gauge,
+    sinks: Sinks,
+}
+
+/// Families of the sinks of the audit trail. Their names are the operator's.
+#[derive(Default)]
+struct Sinks {
+    delivered: Family<SinkLabels, Counter>,
+    failures: Family<SinkLabels, Counter>,
+    lost: Family<SinkLabels, Counter>,
+    failing: Family<SinkLabels, Gauge>,
+    lag_lines: Family<SinkLabels, Gauge>,
+    lag_bytes: Family<SinkLabels, Gauge>,
+}
+
+/// How one sink is doing.
+#[derive(Clone)]
+pub(crate) struct SinkMetrics {
+    /// Events it was told.
+    pub(crate) delivered: Counter,
+    /// Batches it did not take.
+    pub(crate) failures: Counter,
+    /// Events it will never be told.
+    pub(crate) lost: Counter,
+    /// 1 while it takes none.
+    pub(crate) failing: Gauge,
+    /// Lines it has not been told yet.
+    pub(crate) lag_lines: Gauge,
+    /// Their bytes.
+    pub(crate) lag_bytes: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabels {
+    sink: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -130,6 +171,10 @@ impl Metrics {
         registry.register("jwks_fetches", "Attempts to get the keys of other issuers", jwks.clone());
         let signals = Family::<OutcomeLabels, Counter>::default();
         registry.register("signals_received", "Shared signals by what became of them", signals.clone());
+        let sent = Family::<OutcomeLabels, Counter>::default();
+        registry.register("signals_sent", "Attempts to share signals by their outcome", sent.clone());
+        let signals_waiting = Gauge::default();
+        registry.register("signals_waiting", "Shared signals that wait to be taken", signals_waiting.clone());
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("requests", "Requests by listener and class of status", requests.clone());
         let durations = Histogram::new([
@@ -148,6 +193,7 @@ impl Metrics {
         );
         let suspicions = Family::<SuspicionLabels, Counter>::default();
         registry.register("risk_signals", "Signals that stood behind an objection", suspicions.clone());
+        let sinks = Sinks::register(&mut registry);
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("limited", "Requests and connections that met a limit", limited.clone());
         let geo_loads = Family::<DatabaseLoadLabels, Counter>::default();
@@ -179,6 +225,12 @@ impl Metrics {
             "queue_delay_seconds",
             "How long work waited for a processor just now",
             queue_delay.clone(),
+        );
+        let store_backlog = Gauge::<f64, AtomicU64>::default();
+        registry.register(
+            "store_backlog_seconds",
+            "How long the writes that wait for the disk will keep it busy",
+            store_backlog.clone(),
         );
         let check = |decision: Decision, reason: Reason| {
             let labels = CheckLabels { decision: decision.as_str(), reason: reason.as_str() };
@@ -253,11 +305,46 @@ impl Metrics {
                     (outcome, signals.get_or_create_owned(&labels))
                 })
                 .collect(),
+            store_backlog,
+            signals_sent: SentOutcome::ALL
+                .iter()
+                .map(|outcome| {
+                    (*outcome, sent.get_or_create_owned(&OutcomeLabels { outcome: outcome.as_str() }))
+                })
+                .collect(),
+            signals_waiting,
             jwks: ["failed", "ok"].map(|outcome| jwks.get_or_create_owned(&OutcomeLabels { outcome })),
             registry,
             durations,
             sessions,
             audit_lost,
+            sinks,
+        }
+    }
+
+    /// How this sink of the audit trail is doing.
+    pub(crate) fn sink(&self, name: &str) -> SinkMetrics {
+        let labels = SinkLabels { sink: name.to_owned() };
+        let Sinks { delivered, failures, lost, failing, lag_lines, lag_bytes } = &self.sinks;
+        SinkMetrics {
+            delivered: delivered.get_or_create_owned(&labels),
+            failures: failures.get_or_create_owned(&labels),
+            lost: lost.get_or_create_owned(&labels),
+            failing: failing.get_or_create_owned(&labels),
+            lag_lines: lag_lines.get_or_create_owned(&labels),
+            lag_bytes: lag_bytes.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Forgets a sink that is configured no more.
+    pub(crate) fn forget_sink(&self, name: &str) {
+        let labels = SinkLabels { sink: name.to_owned() };
+        let Sinks { delivered, failures, lost, failing, lag_lines, lag_bytes } = &self.sinks;
+        for counters in [delivered, failures, lost] {
+            counters.remove(&labels);
+        }
+        for gauges in [failing, lag_lines, lag_bytes] {
+            gauges.remove(&labels);
         }
     }
 
@@ -327,6 +414,16 @@ impl Metrics {
         increment(self.signals.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
     }
 
+    /// Counts an attempt to share a signal.
+    pub(crate) fn signal_sent(&self, outcome: SentOutcome) {
+        increment(self.signals_sent.iter().find(|(name, _)| *name == outcome).map(|(_, counter)| counter));
+    }
+
+    /// Notes how many signals wait to be taken.
+    pub(crate) fn signals_waiting(&self, count: usize) {
+        self.signals_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Counts a request or a connection that met a limit.
     pub(crate) fn limited(&self, limit: Limit) {
         increment(self.limited.iter().find(|(name, _)| *name == limit).map(|(_, counter)| counter));
@@ -379,12 +476,13 @@ impl Metrics {
     }
 
     /// Notes how busy the server is: requests being answered on the public and the internal listener, and how long work
-    /// waits for a processor.
-    pub(crate) fn busy(&self, in_flight: [usize; 2], queue_delay: Duration) {
+    /// waits for a processor, and for the disk.
+    pub(crate) fn busy(&self, in_flight: [usize; 2], queue_delay: Duration, store_backlog: Duration) {
         for (gauge, count) in self.in_flight.iter().zip(in_flight) {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         self.queue_delay.set(queue_delay.as_secs_f64());
+        self.store_backlog.set(store_backlog.as_secs_f64());
     }
 
     /// Counts a request.
@@ -410,6 +508,20 @@ impl Metrics {
     }
 }
 
+impl Sinks {
+    fn register(registry: &mut Registry) -> Self {
+        let sinks = Self::default();
+        let Self { delivered, failures, lost, failing, lag_lines, lag_bytes } = &sinks;
+        registry.register("audit_sink_events", "Audit events that a sink took", delivered.clone());
+        registry.register("audit_sink_failures", "Batches that a sink did not take", failures.clone());
+        registry.register("audit_sink_lost", "Audit events that a sink will never get", lost.clone());
+        registry.register("audit_sink_failing", "1 while a sink takes nothing", failing.clone());
+        registry.register("audit_sink_lag_lines", "Audit events that wait for a sink", lag_lines.clone());
+        registry.register("audit_sink_lag_bytes", "Bytes that wait for a sink", lag_bytes.clone());
+        sinks
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -426,25 +538,27 @@ const fn possible_decisions(reason: Reason) -> &'static [Decision] {
     match reason {
         Reason::Ok => &[Decision::Allow],
         Reason::AuthTooOld | Reason::BindingRequired => &[Decision::StepUp],
-        Reason::RiskReprove => &[Decision::Reprove],
-        Reason::RiskRevoked => &[Decision::Deny, Decision::Allow],
-        Reason::RiskStepUp => &[Decision::StepUp],
         Reason::ProofTooOld => &[Decision::Reprove, Decision::StepUp],
-        // Of these, a public route lets the request through all the same.
+        // Of these and the following, a public route lets the request through all the same.
+        Reason::RiskReprove => &[Decision::Reprove, Decision::Allow],
+        Reason::RiskStepUp => &[Decision::StepUp, Decision::Allow],
+        // Where sessions are locked and not ended, the user is asked.
+        Reason::IdleExpired => &[Decision::Deny, Decision::StepUp, Decision::Allow],
         Reason::AbsoluteExpired
         | Reason::BadCookie
         | Reason::BindingOverdue
         | Reason::CookieExpired
         | Reason::CookieSuperseded
         | Reason::DuplicateCookie
-        | Reason::IdleExpired
         | Reason::InvalidDpopProof
         | Reason::InvalidToken
         | Reason::NoCredential
+        | Reason::PolicyDenied
+        | Reason::RiskRevoked
         | Reason::SessionEnded
         | Reason::SessionUnknown
         | Reason::UseDpopNonce => &[Decision::Deny, Decision::Allow],
-        Reason::InsufficientScope | Reason::PolicyDenied => &[Decision::Deny],
+        Reason::InsufficientScope => &[Decision::Deny],
     }
 }
 

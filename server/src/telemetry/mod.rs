@@ -11,10 +11,10 @@ mod sampling;
 mod sink;
 mod spans;
 
-pub(crate) use audit::{Audit, Event, EventName, Listening};
+pub(crate) use audit::{Audit, Event, EventName, Listening, Witness};
 pub(crate) use holdfast_audit::{parse_rfc3339, rfc3339};
 pub(crate) use log::Log;
-pub(crate) use metrics::Metrics;
+pub(crate) use metrics::{Metrics, SinkMetrics};
 pub(crate) use refusals::{RefusalCode, RefusalLines};
 pub(crate) use sampling::Sampling;
 pub(crate) use spans::{Finished, Spans};

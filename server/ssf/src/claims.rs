@@ -65,10 +65,10 @@ impl Claims {
         Self { kind: EventType::StreamUpdated, subject: of_stream(stream_id), event }
     }
 
-    /// Adds how the authentication changed (CAEP §3.4).
+    /// Adds how the authentication changed (CAEP §3.4). `namespace` says whose words the levels are.
     #[must_use]
-    pub fn assurance(mut self, current: &str, previous: Option<&str>) -> Self {
-        self.event.insert("namespace".to_owned(), "RFC8176".into());
+    pub fn assurance(mut self, namespace: &str, current: &str, previous: Option<&str>) -> Self {
+        self.event.insert("namespace".to_owned(), namespace.into());
         self.event.insert("current_level".to_owned(), current.into());
         self.event.extend(previous.map(|previous| ("previous_level".to_owned(), previous.into())));
         self

@@ -124,10 +124,7 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`]: they are not known.
-    fn notes(
-        &self,
-        kind: NoteKind,
-    ) -> impl Future<Output = Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable>> + Send;
+    fn notes(&self, kind: NoteKind) -> impl Future<Output = Result<Vec<Note>, Unavailable>> + Send;
 
     /// Keeps a note, or with `None` removes it. The last caller wins. [`Keeping::Durable`] returns when the disk has it;
     /// [`Keeping::Lazy`] at once, and a crash may lose it.
@@ -253,6 +250,9 @@ impl NoteKind {
         }
     }
 }
+
+/// A note: its key and its value.
+pub type Note = (Box<[u8]>, Arc<[u8]>);
 
 /// How surely a note is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

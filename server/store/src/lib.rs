@@ -13,7 +13,8 @@ mod log;
 mod store;
 
 pub use backend::{
-    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, NoteKind, Replacement, Sweep, Swept,
+    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, Note, NoteKind, Replacement, Sweep,
+    Swept,
 };
 pub use backup::{Backup, BadBackup, Contents, Item, Items, Merge, Restored};
 pub use error::{OpenError, OpenReport, Unavailable};

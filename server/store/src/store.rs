@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use holdfast_core::{SessionId, UnixTime, session::Session};
 
 use crate::{
-    Backend, Backup, Contents, Creation, Found, Judge, Keep, Keeping, ListQuery, Local, Memory, Merge,
+    Backend, Backup, Contents, Creation, Found, Judge, Keep, Keeping, ListQuery, Local, Memory, Merge, Note,
     NoteKind, OpenError, OpenReport, Replacement, Swept, Unavailable, log,
 };
 
@@ -117,7 +117,7 @@ impl Backend for Store {
         delegate!(self, store => store.note(kind, key).await)
     }
 
-    async fn notes(&self, kind: NoteKind) -> Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable> {
+    async fn notes(&self, kind: NoteKind) -> Result<Vec<Note>, Unavailable> {
         delegate!(self, store => store.notes(kind).await)
     }
 

@@ -19,4 +19,5 @@ mod registration;
 mod restart;
 mod stage;
 mod stolen_cookie;
+mod timeline;
 mod wiped_store;

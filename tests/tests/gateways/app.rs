@@ -9,7 +9,7 @@ use axum::extract::{Form, Query, Request, State};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::get;
 use holdfast_tests::http::plain_client;
-use holdfast_tests::server::{COOKIE, TOKEN};
+use holdfast_tests::server::{COOKIE, ORIGIN, TOKEN};
 use http::{HeaderMap, StatusCode};
 use reqwest::Client;
 use serde::Deserialize;
@@ -30,6 +30,8 @@ pub(crate) struct App {
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,
+    /// What was posted to a page.
+    pub(crate) body: String,
     headers: Vec<(String, String)>,
 }
 
@@ -101,6 +103,7 @@ impl Seen {
         Self {
             method: request.method().to_string(),
             target: request.uri().to_string(),
+            body: String::new(),
             headers: headers.collect(),
         }
     }
@@ -114,7 +117,10 @@ struct Inner {
 
 impl Inner {
     fn remember(&self, request: &Request) -> Seen {
-        let seen = Seen::of(request);
+        self.remember_all(Seen::of(request))
+    }
+
+    fn remember_all(&self, seen: Seen) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
         seen
     }
@@ -123,17 +129,22 @@ impl Inner {
 #[derive(Deserialize)]
 struct Return {
     return_to: Option<String>,
+    /// Whoever comes is logged in, and has to show once more who they are.
+    #[serde(default)]
+    again: String,
 }
 
 #[derive(Deserialize)]
 struct Credentials {
     user: String,
     return_to: String,
+    again: String,
 }
 
 async fn form(State(app): State<Arc<Inner>>, Query(query): Query<Return>, request: Request) -> Html<String> {
     app.remember(&request);
     // The path comes from Holdfast by way of the browser; an app that redirects to it looks at it first.
+    let again = if query.again.is_empty() { "" } else { "1" };
     let to = query
         .return_to
         .filter(|to| to.starts_with('/') && !to.starts_with("//") && !to.contains(['"', '&', '<']));
@@ -141,6 +152,7 @@ async fn form(State(app): State<Arc<Inner>>, Query(query): Query<Return>, reques
     Html(format!(
         "<!doctype html><html lang=en><link rel=icon href='data:,'><title>Log in</title><body data-page=login>\
          <form method=post action=/login><input name=user value=alice><input type=hidden name=return_to value=\"{to}\">\
+         <input type=hidden name=again value='{again}'>\
          <button>Log in</button></form>"
     ))
 }
@@ -151,7 +163,12 @@ async fn login(
     headers: HeaderMap,
     Form(credentials): Form<Credentials>,
 ) -> Response {
-    match begin(&app, &headers, &credentials.user).await {
+    let begun = if credentials.again.is_empty() {
+        begin(&app, &headers, &credentials.user).await
+    } else {
+        go_on(&app, &headers).await
+    };
+    match begun {
         Ok(response_headers) => {
             let location = ("Location".to_owned(), credentials.return_to);
             (StatusCode::SEE_OTHER, AppendHeaders(response_headers.into_iter().chain([location])))
@@ -177,6 +194,24 @@ async fn begin(app: &Inner, headers: &HeaderMap, user: &str) -> Result<Vec<(Stri
     Ok(serde_json::from_value(begun["response_headers"].clone())?)
 }
 
+/// What an app does after a step-up: it asks whose session the cookie is, and has it go on with the new login.
+async fn go_on(app: &Inner, headers: &HeaderMap) -> Result<Vec<(String, String)>> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let address = |path: &str| format!("http://{}{path}", app.internal);
+    let fields = [["Cookie", text("cookie")], ["User-Agent", text("user-agent")]];
+    let question = json!({
+        "method": "POST", "url": format!("{ORIGIN}/login"), "headers": fields, "client_ip": text("x-forwarded-for"),
+    });
+    let call = app.client.post(address("/v1/check")).bearer_auth(TOKEN).json(&question);
+    let answer: Value = call.send().await?.error_for_status()?.json().await?;
+    let id = answer["session"]["id"].as_str().context("nobody's session")?;
+    let body = json!({ "auth": { "amr": ["pwd", "otp"] } });
+    let call =
+        app.client.post(address(&format!("/v1/sessions/{id}/regenerate"))).bearer_auth(TOKEN).json(&body);
+    let begun: Value = call.send().await?.error_for_status()?.json().await?;
+    Ok(serde_json::from_value(begun["response_headers"].clone())?)
+}
+
 /// Two cookies of the app's own.
 async fn cookies(State(app): State<Arc<Inner>>, request: Request) -> Response {
     app.remember(&request);
@@ -192,7 +227,10 @@ async fn headers(State(app): State<Arc<Inner>>, request: Request) -> String {
 
 /// Any page: it says who the gateway says is there.
 async fn page(State(app): State<Arc<Inner>>, request: Request) -> Html<String> {
-    let seen = app.remember(&request);
+    let mut seen = Seen::of(&request);
+    let body = axum::body::to_bytes(request.into_body(), 64 * 1024).await.unwrap_or_default();
+    seen.body = String::from_utf8_lossy(&body).into_owned();
+    let seen = app.remember_all(seen);
     let (user, binding) = (seen.as_cgi("holdfast-user"), seen.as_cgi("holdfast-binding"));
     Html(format!(
         "<!doctype html><html lang=en><link rel=icon href='data:,'><title>Shop</title>\

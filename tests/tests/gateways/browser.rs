@@ -5,10 +5,11 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use holdfast_tests::browser::{Browser, DbscDetail, DbscEvent, Options, Page, Profile};
-use holdfast_tests::server::{COOKIE, HINT, ORIGIN};
+use holdfast_tests::server::{COOKIE, HINT};
 use holdfast_tests::{Prerequisite, Site, require};
 
 use crate::gate::Gate;
+use crate::house::at;
 use crate::proxy::Proxy;
 use crate::through_each_proxy;
 
@@ -142,8 +143,4 @@ impl Visit {
         let own = self.page.evaluate("fetch('/_holdfast/session').then((answer) => answer.json())").await?;
         own["binding"]["proofs"].as_u64().with_context(|| format!("no session: {own}"))
     }
-}
-
-fn at(path: &str) -> String {
-    format!("{ORIGIN}{path}")
 }

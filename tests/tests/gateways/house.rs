@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::{Clock, Config, Running};
-use holdfast_tests::server::{Api, AuditFile, CLIENT, GATEWAY_SECRET, REDIRECT_URI, TOKEN};
+use holdfast_tests::server::{Api, AuditFile, CLIENT, GATEWAY_SECRET, ORIGIN, REDIRECT_URI, TOKEN};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -105,6 +105,11 @@ impl House {
     pub(crate) fn audit(&self) -> AuditFile {
         AuditFile::new(self.folder.path().join("audit.jsonl"))
     }
+}
+
+/// An address of the shop.
+pub(crate) fn at(path: &str) -> String {
+    format!("{ORIGIN}{path}")
 }
 
 fn sha256(token: &str) -> String {

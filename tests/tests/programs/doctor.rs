@@ -142,6 +142,7 @@ async fn what_lets_strangers_be_somebody() -> Result<()> {
         (Fault::BelievesHost, &["forwarded_believed"]),
         (Fault::BelievesMethod, &["forwarded_believed"]),
         (Fault::BelievesAddress, &["client_address_believed"]),
+        (Fault::ForgetsAddress, &["client_address_differs"]),
         (Fault::TellsForwarded, &["forwarded_to_app"]),
         (Fault::PicksACookie, &["duplicate_cookie_hidden"]),
     ];

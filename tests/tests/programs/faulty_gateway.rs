@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     BelievesHost,
     BelievesMethod,
     BelievesAddress,
+    /// What is Holdfast's comes from the gateway, as far as Holdfast knows.
+    ForgetsAddress,
     TellsForwarded,
     PicksACookie,
     NoHsts,
@@ -156,6 +158,9 @@ impl Gateway {
             headers.remove("sec-secure-session-id");
         }
         self.forward_address(&mut headers);
+        if self.fault == Fault::ForgetsAddress {
+            headers.remove("x-forwarded-for");
+        }
         headers.insert("host", HeaderValue::from_static("shop.example"));
         let mut response = self.ask(self.public, method, target, headers, body).await?;
         match self.fault {
@@ -279,7 +284,9 @@ impl Gateway {
     /// The client's address, as this gateway saw it.
     fn forward_address(&self, headers: &mut HeaderMap) {
         if self.fault != Fault::BelievesAddress || !headers.contains_key("x-forwarded-for") {
-            headers.insert("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
+            // Who forgets an address forgets it of somebody who is not on this machine.
+            let client = if self.fault == Fault::ForgetsAddress { "203.0.113.9" } else { "127.0.0.1" };
+            headers.insert("x-forwarded-for", HeaderValue::from_static(client));
         }
     }
 

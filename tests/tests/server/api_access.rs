@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 
 /// The routes of the internal listener that answer anybody who reaches it.
-const OPEN: &[&str] = &["/healthz", "/readyz", "/metrics", "/openapi.json", "/_holdfast/jwks"];
+const OPEN: &[&str] =
+    &["/v1/audit/jwks", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_holdfast/jwks"];
 
 /// A test that fails when somebody adds a route and forgets its permit.
 #[tokio::test]

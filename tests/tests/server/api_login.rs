@@ -20,7 +20,7 @@ async fn a_login_is_answered_as_the_contract_says() -> Result<()> {
     let session = login.answer.at("/session");
     assert!(login.id.starts_with("hs_") && login.id.len() == 25, "{}", login.id);
     let expected = json!({
-        "id": login.id, "app": "shop", "user": "alice", "state": "active", "end_reason": null,
+        "id": login.id, "app": "shop", "user": "alice", "state": "active", "locked": false, "end_reason": null,
         "created_at": "2026-11-22T10:00:00.000Z", "last_seen_at": "2026-11-22T10:00:00.000Z",
         "idle_expires_at": "2026-11-22T11:00:00.000Z", "expires_at": "2026-11-23T10:00:00.000Z",
         "ended_at": null,

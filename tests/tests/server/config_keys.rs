@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use holdfast::Config;
-use holdfast::config::{LimitsConfig, RiskConfig};
+use holdfast::config::{CredentialAction, LimitsConfig, Profile, ReceiverDelivery, RiskConfig};
 use holdfast_core::Level;
 use holdfast_core::page::PageAddress;
 use holdfast_core::policy::{Access, Unbound};
+use holdfast_policy::{Mode, Modes};
 use holdfast_tests::server::Settings;
 
 #[test]
@@ -24,6 +25,7 @@ fn the_defaults_are_those_of_the_contract() -> Result<()> {
     assert_eq!((session.unbound_idle, session.unbound_absolute), (minutes(15), minutes(8 * 60)));
     assert_eq!((session.unbound, session.max_per_user), (Unbound::Restrict, 20));
     assert_eq!(config.cookie_name.as_str(), "__Host-holdfast");
+    assert!(!session.soft_lock && session.unbound_persistent && config.lifetimes.profile.is_none());
     assert!(config.gateways.is_none() && !config.clear_site_data && config.public.tls.is_none());
     Ok(())
 }
@@ -41,6 +43,7 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("APPS__0__LOGIN_URL", "/login"),
         ("APPS__0__STEP_UP_URL", "https://id.example/again"),
         ("APPS__0__RETURN_PARAMETER", "next"),
+        ("APPS__0__STEP_UP_ACR", "urn:example:mfa phr"),
         ("ROUTES__0__APP", "store"),
         ("ROUTES__0__PATH", "/admin/"),
         ("ROUTES__0__METHODS", "GET,POST"),
@@ -70,6 +73,10 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("SESSION__REGISTRATION_WINDOW", "90s"),
         ("SESSION__UNBOUND", "deny"),
         ("SESSION__MAX_PER_USER", "3"),
+        ("SESSION__PROFILE", "nist-aal1"),
+        ("SESSION__JUSTIFICATION", "shop floor tills stay open"),
+        ("SESSION__SOFT_LOCK", "true"),
+        ("SESSION__UNBOUND_PERSISTENT", "true"),
         ("DBSC__ALGORITHMS", "RS256, ES256"),
         ("GATEWAYS__TRUSTED", "10.0.0.0/8,::1/128"),
         ("GATEWAYS__SECRET_FILE", "g"),
@@ -94,6 +101,47 @@ fn every_key_can_be_a_variable() -> Result<()> {
         ("RISK__CITY", "city.mmdb"),
         ("RISK__ASN", "asn.mmdb"),
         ("RISK__ANONYMOUS", "/var/anonymous.mmdb"),
+        ("RISK__JA4_HEADER", "X-JA4"),
+        ("POLICY__FILE", "policy.cedar"),
+        ("POLICY__MODE", "additive"),
+        ("POLICY__OBSERVE", "one, two"),
+        ("POLICY__ADDITIVE", "three"),
+        ("POLICY__ENFORCE", "four"),
+        ("SIGNALS__RECEIVERS__0__NAME", "idp"),
+        ("SIGNALS__RECEIVERS__0__ISSUER", "https://id.example"),
+        ("SIGNALS__RECEIVERS__0__AUDIENCE", "us"),
+        ("SIGNALS__RECEIVERS__0__JWKS_URL", "https://id.example/jwks"),
+        ("SIGNALS__RECEIVERS__0__ALGORITHMS", "ES256"),
+        (
+            "SIGNALS__RECEIVERS__0__TOKEN_SHA256",
+            "1111111111111111111111111111111111111111111111111111111111111111",
+        ),
+        ("SIGNALS__RECEIVERS__0__APPS", "store"),
+        ("SIGNALS__RECEIVERS__0__SUBJECT_FORMATS", "email,iss_sub"),
+        ("SIGNALS__RECEIVERS__0__SUBJECT_ISSUERS", "https://a.example,https://b.example"),
+        ("SIGNALS__RECEIVERS__0__CREDENTIAL_CHANGE", "end"),
+        ("SIGNALS__RECEIVERS__0__TOLERANCE", "5s"),
+        ("SIGNALS__RECEIVERS__0__MAX_AGE", "1h"),
+        ("SIGNALS__RECEIVERS__1__NAME", "edr"),
+        ("SIGNALS__RECEIVERS__1__ISSUER", "https://edr.example"),
+        ("SIGNALS__RECEIVERS__1__AUDIENCE", "us"),
+        ("SIGNALS__RECEIVERS__1__JWKS_FILE", "edr.jwks"),
+        ("SIGNALS__RECEIVERS__1__POLL_URL", "https://edr.example/poll"),
+        ("SIGNALS__RECEIVERS__1__POLL_TOKEN_FILE", "edr.token"),
+        ("SIGNALS__TRANSMITTER__ISSUER", "https://store.example"),
+        ("SIGNALS__TRANSMITTER__KEY_FILE", "ssf.key"),
+        ("SIGNALS__TRANSMITTER__OUTBOX", "7"),
+        ("SIGNALS__TRANSMITTER__PRESENTED_INTERVAL", "5m"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__NAME", "siem"),
+        (
+            "SIGNALS__TRANSMITTER__RECEIVERS__0__TOKEN_SHA256",
+            "2222222222222222222222222222222222222222222222222222222222222222",
+        ),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__AUDIENCE", "https://siem.example"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__SCOPES", "ssf.read"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__APPS", "store"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__PUSH_ENDPOINTS", "https://siem.example/events"),
+        ("SIGNALS__TRANSMITTER__RECEIVERS__0__DEFAULT_SUBJECTS", "none"),
         ("STORE__KIND", "sled"),
         ("STORE__PATH", "d"),
         ("AUDIT__FILE", "a"),
@@ -118,6 +166,9 @@ fn every_key_can_be_a_variable() -> Result<()> {
     assert_eq!(page(&config.apps[0].step_up_url).as_deref(), Some("https://id.example/again"));
     assert_eq!(config.apps[0].return_parameter.as_str(), "next");
     assert_eq!(config.apps[1].return_parameter.as_str(), "return_to");
+    assert_eq!(config.apps[0].step_up_acr.as_deref(), Some("urn:example:mfa phr"));
+    assert!(config.session.soft_lock && config.session.unbound_persistent);
+    assert_eq!((config.lifetimes.profile, config.lifetimes.deviations.len()), (Some(Profile::NistAal1), 1));
     let [admin, root] = config.routes.as_slice() else { anyhow::bail!("{:?}", config.routes) };
     assert_eq!((admin.app.as_str(), admin.route.path.as_str()), ("store", "/admin/"));
     assert_eq!((admin.route.methods.len(), admin.route.tags.len()), (2, 2));
@@ -158,9 +209,31 @@ fn every_key_can_be_a_variable() -> Result<()> {
         city: Some("/base/city.mmdb".into()),
         asn: Some("/base/asn.mmdb".into()),
         anonymous: Some("/var/anonymous.mmdb".into()),
-        ..RiskConfig::default()
+        ja4_header: Some("x-ja4".parse()?),
     };
     assert_eq!(config.risk, risk);
+    let single =
+        [("one", Mode::Observe), ("two", Mode::Observe), ("three", Mode::Additive), ("four", Mode::Enforce)];
+    let single = single.map(|(id, mode)| (id.to_owned(), mode)).into();
+    assert_eq!(config.policy.file.as_deref(), Some(Path::new("/base/policy.cedar")));
+    assert_eq!(config.policy.modes, Modes { most: Some(Mode::Additive), single });
+    let [idp, edr] = config.signals.receivers.as_slice() else { anyhow::bail!("{:?}", config.signals) };
+    assert_eq!((idp.issuer.algorithms.len(), idp.issuer.apps.len(), idp.subject_formats.len()), (1, 1, 2));
+    assert_eq!((idp.subject_issuers.len(), idp.credential_change), (2, CredentialAction::End));
+    assert_eq!((idp.tolerance, idp.max_age), (seconds(5), seconds(3600)));
+    let poll = ReceiverDelivery::Poll {
+        url: "https://edr.example/poll".to_owned(),
+        token_file: "/base/edr.token".into(),
+    };
+    assert_eq!((&edr.delivery, edr.subject_formats.len(), edr.max_age), (&poll, 4, seconds(7 * 86_400)));
+    let transmitter = config.signals.transmitter.context("transmitter")?;
+    assert_eq!((transmitter.outbox, transmitter.presented_interval), (7, seconds(300)));
+    assert_eq!(transmitter.key_file, Path::new("/base/ssf.key"));
+    let siem = transmitter.receivers.first().context("siem")?;
+    assert_eq!(
+        (siem.may_manage, siem.all_subjects, siem.push_endpoints.len(), siem.apps.len()),
+        (false, false, 1, 1)
+    );
     assert_eq!(config.public.tls.context("tls")?.cert, Path::new("/base/c.pem"), "from where the file is");
     Ok(())
 }
@@ -170,6 +243,10 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
     let hash = "0".repeat(64);
     for (section, line, key) in [
         ("[session]", "idle = 30", "session.idle"),
+        ("[policy]", "mode = \"on\"", "policy.mode"),
+        ("[policy]", "observe = [\"a\"]\nenforce = [\"a\"]", "policy.enforce"),
+        ("[policy]", "modes = {}", "policy.modes"),
+        ("[risk]", "ja4_header = \"X JA4\"", "risk.ja4_header"),
         ("[session]", "idle = \"30\"", "session.idle"),
         ("[session]", "idle = \"30 m\"", "session.idle"),
         ("[session]", "idle = \"1.5h\"", "session.idle"),
@@ -186,6 +263,15 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[session]", "unbound = \"no\"", "session.unbound"),
         ("[session]", "clear_site_data = \"yes\"", "session.clear_site_data"),
         ("[session]", "Idle = \"1h\"", "session.Idle"),
+        ("[session]", "profile = \"aal2\"", "session.profile"),
+        ("[session]", "profile = 2", "session.profile"),
+        ("[session]", "soft_lock = \"yes\"", "session.soft_lock"),
+        ("[session]", "unbound_persistent = 1", "session.unbound_persistent"),
+        ("[session]", "justification = \"\"", "session.justification"),
+        ("[session]", "justification = \"n/a\"", "session.justification"),
+        ("[session]", "justification = \"two\\nlines of it all\"", "session.justification"),
+        ("[session]", "profile = \"nist-aal2\"\nidle = \"2h\"", "session.idle"),
+        ("[session]", "profile = \"nist-aal3\"\nabsolute = \"13h\"", "session.absolute"),
         ("[dbsc]", "algorithms = []", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"none\"]", "dbsc.algorithms"),
         ("[dbsc]", "algorithms = [\"es256\"]", "dbsc.algorithms"),
@@ -271,6 +357,49 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
         ("[risk]", "asn = 13335", "risk.asn"),
         ("[risk]", "anonymous = true", "risk.anonymous"),
         ("[risk]", "country = \"c.mmdb\"", "risk.country"),
+        ("[[signals.receivers]]", "name = \"a b\"", "signals.receivers.0.name"),
+        ("[[signals.receivers]]", "name = \"a\"", "signals.receivers.0.issuer"),
+        ("[[signals.receivers]]", "issuer = \"https://a\"", "signals.receivers.0.audience"),
+        ("[[signals.receivers]]", "audience = \"a\"", "signals.receivers.0.jwks_url"),
+        ("[[signals.receivers]]", "jwks_url = \"http://a.example/\"", "signals.receivers.0.jwks_url"),
+        ("[[signals.receivers]]", "algorithms = [\"PS256\"]", "signals.receivers.0.algorithms"),
+        ("[[signals.receivers]]", "algorithms = []", "signals.receivers.0.algorithms"),
+        ("[[signals.receivers]]", "jwks_file = \"a\"", "signals.receivers.0.token_sha256"),
+        ("[[signals.receivers]]", "poll_url = \"https://a/\"", "signals.receivers.0.token_sha256"),
+        ("[[signals.receivers]]", "poll_url = \"http://a/\"", "signals.receivers.0.poll_url"),
+        ("[[signals.receivers]]", "subject_formats = []", "signals.receivers.0.subject_formats"),
+        ("[[signals.receivers]]", "subject_formats = [\"did\"]", "signals.receivers.0.subject_formats"),
+        ("[[signals.receivers]]", "credential_change = \"yes\"", "signals.receivers.0.credential_change"),
+        ("[[signals.receivers]]", "tolerance = \"11m\"", "signals.receivers.0.tolerance"),
+        ("[[signals.receivers]]", "max_age = \"1s\"", "signals.receivers.0.max_age"),
+        ("[[signals.receivers]]", "colour = \"red\"", "signals.receivers.0.colour"),
+        (
+            "[[signals.receivers]]",
+            &format!(
+                "name = \"a\"\nissuer = \"https://a\"\naudience = \"a\"\njwks_file = \"a\"\ntoken_sha256 = \"{hash}\"\napps = [\"none\"]"
+            ),
+            "signals.receivers",
+        ),
+        ("[signals]", "receivers = 1", "signals.receivers"),
+        ("[signals.transmitter]", "key_file = \"k\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "issuer = \"https://a\"", "signals.transmitter.key_file"),
+        ("[signals.transmitter]", "issuer = \"https://a/\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "issuer = \"http://a.example\"", "signals.transmitter.issuer"),
+        ("[signals.transmitter]", "outbox = 0", "signals.transmitter.outbox"),
+        ("[signals.transmitter]", "presented_interval = \"1s\"", "signals.transmitter.presented_interval"),
+        ("[[signals.transmitter.receivers]]", "name = \"a\"", "signals.transmitter.receivers.0.token_sha256"),
+        ("[[signals.transmitter.receivers]]", "scopes = []", "signals.transmitter.receivers.0.scopes"),
+        ("[[signals.transmitter.receivers]]", "scopes = [\"all\"]", "signals.transmitter.receivers.0.scopes"),
+        (
+            "[[signals.transmitter.receivers]]",
+            "push_endpoints = [\"http://siem.example/\"]",
+            "signals.transmitter.receivers.0.push_endpoints",
+        ),
+        (
+            "[[signals.transmitter.receivers]]",
+            "default_subjects = \"some\"",
+            "signals.transmitter.receivers.0.default_subjects",
+        ),
         ("[[apps]]", "name = \"x\"", "apps.2.origin"),
         (
             "[[apps]]",
@@ -290,6 +419,20 @@ fn slips_are_told_with_line_and_key() -> Result<()> {
                 "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nreturn_parameter = \"a b\""
             ),
             "apps.2.return_parameter",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nstep_up_acr = 'a\"b'"
+            ),
+            "apps.2.step_up_acr",
+        ),
+        (
+            "[[apps]]",
+            &format!(
+                "name = \"x\"\norigin = \"https://x.example\"\ntoken_sha256 = \"{hash}\"\nstep_up_acr = \"a  b\""
+            ),
+            "apps.2.step_up_acr",
         ),
         (
             "[[apps]]",

@@ -1,10 +1,18 @@
 //! Files that go on, break off, change and fill.
 
-use std::{fs, io::Write, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use holdfast_audit::{ChainedLine, Reader, Rotation, Target};
+use holdfast_audit::{ChainedLine, Reader, Rotation, Target, Trail};
 
-use super::*;
+use super::stage::*;
 
 fn events(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap();
@@ -155,7 +163,7 @@ fn files_change_by_size_and_the_oldest_go() {
     assert_eq!(kept.oldest(), 1, "a reader needs it, and there is room");
     (4..10).for_each(|number| round(&trail, number));
     trail.close();
-    let (oldest, all) = (kept.oldest(), super::files(folder.path()));
+    let (oldest, all) = (kept.oldest(), files(folder.path()));
     assert!(oldest > 1, "no more room");
     let mut reader = Reader::after(Arc::clone(&kept), 0);
     let gap = reader.skip_gap().unwrap();
@@ -168,7 +176,41 @@ fn files_change_by_size_and_the_oldest_go() {
     assert_eq!(again.files().oldest(), oldest, "the files are found again");
     (10..13).for_each(|number| round(&again, number));
     again.close();
-    assert_eq!(super::files(folder.path()).len(), 3, "nobody needs more");
+    assert_eq!(files(folder.path()).len(), 3, "nobody needs more");
+}
+
+#[test]
+fn the_end_is_signed_after_a_while_and_after_many_lines_and_never_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let seal = Box::new(|_, end: holdfast_audit::Link| Some(format!("seq{}", end.seq)));
+    let clock = Clock::default();
+    let trail = clock.begin(Target::open(&path, settings(None), Some(seal)).unwrap());
+    let files = trail.files();
+    let reaches = |head: u64| {
+        while files.head() < head {
+            std::thread::yield_now()
+        }
+    };
+    tell(&trail, 0..5);
+    reaches(6);
+    clock.0.fetch_add(59_000, Ordering::SeqCst);
+    tell(&trail, 5..6);
+    reaches(7);
+    clock.0.fetch_add(1_000, Ordering::SeqCst);
+    reaches(8);
+    clock.0.fetch_add(600_000, Ordering::SeqCst);
+    tell(&trail, 6..306);
+    trail.close();
+    let text = fs::read_to_string(&path).unwrap();
+    let signed: Vec<_> =
+        text.lines().filter_map(|line| line.split("\"checkpoint\":\"").nth(1)?.split('"').next()).collect();
+    assert_eq!(signed[0], "seq7", "after a minute");
+    // After each hundred lines, and at the end; a pause that came in between may have brought one more.
+    assert!((4..=6).contains(&signed.len()), "{signed:?}");
+    assert!(text.lines().last().unwrap().contains("audit.checkpoint"));
+    let twice = text.lines().collect::<Vec<_>>();
+    assert!(!twice.windows(2).any(|pair| pair.iter().all(|line| line.contains("audit.checkpoint"))));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, sync::OnceLock};
 use holdfast_audit::{Report, Verifier};
 use proptest::prelude::*;
 
-use super::*;
+use super::stage::*;
 
 /// A trail of some lines, and the line of the file that comes after it, by which its tail is held.
 fn trail() -> &'static (Vec<u8>, Vec<u8>) {

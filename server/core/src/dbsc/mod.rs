@@ -14,4 +14,4 @@ pub use challenge::{AuthenticChallenge, Challenge, Purpose};
 pub use instructions::{REFRESH_PATH, REGISTER_PATH, instructions};
 pub use refresh::{FreshProof, Freshness, UnverifiedRefresh};
 pub use registration::{Registration, UnverifiedRegistration, offer};
-pub use set_cookie::{CookieName, MalformedCookieName, expire_cookie, set_cookie};
+pub use set_cookie::{CookieName, MalformedCookieName, expire_cookie, set_cookie, set_transient_cookie};

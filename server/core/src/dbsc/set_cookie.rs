@@ -45,9 +45,15 @@ impl fmt::Display for MalformedCookieName {
 
 impl std::error::Error for MalformedCookieName {}
 
-/// A `Set-Cookie` value. The cookie is persistent, because a browser's bound session outlives a restart.
+/// A `Set-Cookie` value of a cookie that lives so long. It is persistent, because a browser's bound session outlives a restart.
 pub fn set_cookie(name: &CookieName, value: &str, life: Duration) -> String {
     format!("{}={value}; Max-Age={}; {ATTRIBUTES}", name.as_str(), life.as_secs())
+}
+
+/// A `Set-Cookie` value of a cookie that is gone when the browser is closed: for bearer secrets, which should not outlive
+/// a restart (NIST SP 800-63B-4 §5.1).
+pub fn set_transient_cookie(name: &CookieName, value: &str) -> String {
+    format!("{}={value}; {ATTRIBUTES}", name.as_str())
 }
 
 /// A `Set-Cookie` value that makes a browser forget the cookie.

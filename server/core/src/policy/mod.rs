@@ -15,8 +15,11 @@ use crate::Level;
 /// How long sessions and their cookies live. The configuration's `[session]` table, already found to be consistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// No use for so long ends a session.
+    /// No use for so long ends a session, or locks it.
     pub idle: Duration,
+    /// Whether a session that was not used for [`SessionPolicy::idle`] is locked, and kept for its user until the absolute
+    /// limit, instead of ended (NIST SP 800-63B-4 §2.2.3).
+    pub soft_lock: bool,
     /// A session ends so long after its login, whatever happens.
     pub absolute: Duration,
     /// How long the short-lived cookie of a bound session lives.
@@ -34,6 +37,9 @@ pub struct SessionPolicy {
     pub unbound_idle: Duration,
     /// The absolute limit of a restricted unbound session.
     pub unbound_absolute: Duration,
+    /// Whether the cookie of an unbound session, which is a bearer secret, outlives a restart of its browser
+    /// (NIST SP 800-63B-4 §5.1). The server's own limits hold in any case.
+    pub unbound_persistent: bool,
     /// How many sessions one user may have; the oldest ends when one more starts.
     pub max_per_user: usize,
 }
@@ -60,6 +66,7 @@ impl Default for SessionPolicy {
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(3600),
+            soft_lock: false,
             absolute: Duration::from_secs(24 * 3600),
             bound_cookie: Duration::from_secs(600),
             cookie_overlap: Duration::from_secs(30),
@@ -67,6 +74,7 @@ impl Default for SessionPolicy {
             unbound: Unbound::Restrict,
             unbound_idle: Duration::from_secs(15 * 60),
             unbound_absolute: Duration::from_secs(8 * 3600),
+            unbound_persistent: true,
             max_per_user: 20,
         }
     }

@@ -12,6 +12,8 @@ use crate::UnixTime;
 /// What a request says of the client that sent it. Values that are only compared are kept as their hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
+    /// Whether anything is known of it: an app may not have passed its `User-Agent` on.
+    pub is_told: bool,
     /// The browser.
     pub agent: Agent,
     /// What it says of itself beside that.
@@ -25,7 +27,7 @@ pub struct Client {
 /// The fields of a request that say something of its client, as they came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientFields<'a> {
-    /// `User-Agent`.
+    /// `User-Agent`. Absent if nobody has said whether there was one; a request that came without one has an empty one.
     pub user_agent: Option<&'a str>,
     /// `Sec-CH-UA`.
     pub brands: Option<&'a str>,
@@ -63,6 +65,7 @@ impl Client {
     /// Reads the fields.
     pub fn read(fields: &ClientFields<'_>) -> Self {
         Self {
+            is_told: fields.user_agent.is_some(),
             agent: Agent::parse(fields.user_agent.unwrap_or_default()),
             hints: ClientHints::parse(fields.brands, fields.mobile, fields.platform),
             languages: fields.languages.map(|text| Digest::of(&text)),

@@ -30,6 +30,8 @@ pub struct Trail {
     stale_at: Option<UnixTime>,
     /// What was suspected at the login. Only another login clears it.
     at_login: Arc<[Signal]>,
+    /// The client was a program before its user authenticated again, and may be one afterwards.
+    was_automated: bool,
 }
 
 /// A signature by the device's key, and where it came from.
@@ -106,7 +108,8 @@ impl Trail {
     /// where the owner is, and nothing of before is held against it.
     #[must_use]
     pub fn renewed(&self, now: UnixTime) -> Self {
-        Self { exports: self.exports.accepted(now), ..Self::default() }
+        let was_automated = self.client().map_or(self.was_automated, |client| client.agent.automation);
+        Self { exports: self.exports.accepted(now), was_automated, ..Self::default() }
     }
 
     /// Where the owner is believed to be.
@@ -204,7 +207,7 @@ impl Trail {
             let places = proof.location.place().zip(from.location.place());
             let shares_operator = places.is_some_and(|(there, here)| there.shares_operator(here));
             (proof.network.shares_site(&from.network) || (is_other_version && shares_operator))
-                && proof.agent == visit.client.agent
+                && (proof.agent == visit.client.agent || !visit.client.is_told)
                 && visit.now.since(proof.at) <= if is_other_version { CROSSING } else { PROOF_COUNTS }
         })
     }
@@ -213,7 +216,9 @@ impl Trail {
         if let Some(from) = visit.from {
             self.believed = Some(from);
         }
-        self.client = Some((visit.client, visit.now));
+        if visit.client.is_told {
+            self.client = Some((visit.client, visit.now));
+        }
     }
 
     /// Where the request comes from, compared with where the owner is.
@@ -252,9 +257,13 @@ impl Trail {
         if !session.is_browser {
             return;
         }
+        if !visit.client.is_told {
+            found.unknown.extend([SignalName::AgentAutomation, SignalName::AgentChanged]);
+            return;
+        }
         let Some((before, seen_at)) = &self.client else {
             if visit.client.agent.automation {
-                found.add(automation(90));
+                found.add(automation(if self.was_automated { 20 } else { 90 }));
             }
             return;
         };

@@ -6,4 +6,4 @@ mod state;
 
 pub use device::{DeviceId, MalformedDeviceId};
 pub use record::{Activity, Auth, Binding, Client, EndReason, Ended, Record, UnknownEndReason};
-pub use state::{Login, NotBound, Regeneration, Renewal, Session, Standing};
+pub use state::{Locked, Login, NotBound, NotFollowed, Regeneration, Renewal, Session, Standing};

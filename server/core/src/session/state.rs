@@ -42,6 +42,15 @@ pub enum Standing {
     BindingOverdue,
     /// It has ended, by decision or by the clock.
     Ended(Ended),
+    /// It was not used for too long, and is kept for its user: nothing goes on in it until they have authenticated again.
+    Locked(Locked),
+}
+
+/// How a session came to be locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// When it was last used, or began. Whoever authenticates after that has been there since.
+    pub last_used: UnixTime,
 }
 
 impl Session {
@@ -91,11 +100,12 @@ impl Session {
         }
         let absolute_at = self.absolute_at(policy, now);
         let idle_at = self.idle_at(activity, policy, now);
-        // The earlier end is the one that happened.
-        if now >= absolute_at && absolute_at <= idle_at {
+        let is_idle = now >= idle_at;
+        // The earlier end is the one that happened. A lock is none.
+        if now >= absolute_at && (absolute_at <= idle_at || policy.soft_lock) {
             return Standing::Ended(Ended { at: absolute_at, reason: EndReason::Absolute });
         }
-        if now >= idle_at {
+        if is_idle && !policy.soft_lock {
             return Standing::Ended(Ended { at: idle_at, reason: EndReason::Idle });
         }
         // Nobody came with the code; no other way leads into the session of an OAuth client.
@@ -106,6 +116,9 @@ impl Session {
         if policy.unbound == Unbound::Deny && self.is_overdue(policy, now) {
             return Standing::BindingOverdue;
         }
+        if is_idle {
+            return Standing::Locked(Locked { last_used: self.last_used(activity) });
+        }
         Standing::Active
     }
 
@@ -115,10 +128,15 @@ impl Session {
         self.0.began_at.after(absolute)
     }
 
-    /// When the session ends unless it is used.
+    /// When the session ends, or is locked, unless it is used.
     pub fn idle_at(&self, activity: Activity, policy: &SessionPolicy, now: UnixTime) -> UnixTime {
         let (idle, _) = policy.limits(self.is_restricted(policy, now));
-        activity.last_seen.max(self.0.created_at).after(idle)
+        self.last_used(activity).after(idle)
+    }
+
+    /// When the session was last used; its beginning is a use.
+    pub fn last_used(&self, activity: Activity) -> UnixTime {
+        activity.last_seen.max(self.0.created_at)
     }
 
     /// The cookie of the current generation. The same record gives the same cookie, so that an answer can be repeated
@@ -185,23 +203,38 @@ impl Session {
         self.0.ended.is_none().then(|| self.changed(|record| record.ended = Some(Ended { at: now, reason })))
     }
 
-    /// The session that follows this one under a new id: same user, no key, no cookie in common. `None` if this one has
-    /// ended: from an end nothing follows. `None` also for the session of an OAuth client, which has no cookie to change.
-    pub fn regenerate(&self, with: Regeneration, now: UnixTime) -> Option<Self> {
+    /// The session that follows this one under a new id: same user, no key, no cookie in common. `standing` is how this one
+    /// stands at `now`, since a new session is one that was just used.
+    ///
+    /// # Errors
+    /// [`NotFollowed`]; the session stays as it is.
+    pub fn regenerate(
+        &self,
+        with: Regeneration,
+        standing: Standing,
+        now: UnixTime,
+    ) -> Result<Self, NotFollowed> {
+        if self.0.ended.is_some() || self.0.grant.is_some() {
+            return Err(NotFollowed::Ended);
+        }
+        match standing {
+            Standing::Ended(_) => return Err(NotFollowed::Ended),
+            // NIST SP 800-63B-4 §2.2.3: a change of the id alone must not open a lock.
+            Standing::Locked(locked) if !with.is_login_since(locked) => return Err(NotFollowed::Locked),
+            Standing::Active | Standing::BindingOverdue | Standing::Locked(_) => {}
+        }
         let reauthenticated = with.auth.is_some();
-        (self.0.ended.is_none() && self.0.grant.is_none()).then(|| {
-            Self(Record {
-                id: with.id,
-                revision: 0,
-                epoch: with.epoch,
-                auth: with.auth.or_else(|| self.0.auth.clone()),
-                created_at: now,
-                // A login resets the absolute limit (NIST SP 800-63B-4 §5.2); a mere change of the id must not.
-                began_at: if reauthenticated { now } else { self.0.began_at },
-                binding: None,
-                ..self.0.clone()
-            })
-        })
+        Ok(Self(Record {
+            id: with.id,
+            revision: 0,
+            epoch: with.epoch,
+            auth: with.auth.or_else(|| self.0.auth.clone()),
+            created_at: now,
+            // A login resets the absolute limit (NIST SP 800-63B-4 §5.2); a mere change of the id must not.
+            began_at: if reauthenticated { now } else { self.0.began_at },
+            binding: None,
+            ..self.0.clone()
+        }))
     }
 
     /// Whether the time to bind has passed unused.
@@ -238,6 +271,24 @@ pub struct Regeneration {
     pub epoch: u64,
     /// A fresh authentication, after a step-up.
     pub auth: Option<Box<Auth>>,
+}
+
+impl Regeneration {
+    /// Whether the user has authenticated since the session was last used. Without a time it was just now. Many providers
+    /// tell whole seconds, so that a login right after a use may seem to be in its second.
+    fn is_login_since(&self, locked: Locked) -> bool {
+        let is_since = |at: UnixTime| at.as_secs() >= locked.last_used.as_secs();
+        self.auth.as_ref().is_some_and(|auth| auth.auth_time.is_none_or(is_since))
+    }
+}
+
+/// Why no session follows another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFollowed {
+    /// It has ended, and from an end nothing follows; or it is one of an OAuth client, which has no cookie to change.
+    Ended,
+    /// It is locked, and its user has not authenticated since it was last used.
+    Locked,
 }
 
 /// What a proof did.

@@ -9,11 +9,14 @@ use holdfast_core::{
     dbsc::{Challenge, FreshProof, Purpose, Registration, UnverifiedRefresh, UnverifiedRegistration, offer},
     jose::{Algorithm, PublicKey},
     policy::{Requirements, SessionPolicy, Unbound},
-    session::{Activity, Auth, EndReason, Login, NotBound, Regeneration, Renewal, Session, Standing},
+    session::{
+        Activity, Auth, EndReason, Ended, Login, NotBound, NotFollowed, Regeneration, Renewal, Session,
+        Standing,
+    },
 };
 use proptest::{prelude::*, sample::Index};
 
-use crate::{Edge, device::Device};
+use crate::{Authenticated, Edge, device::Device};
 
 pub(crate) fn unbound() -> impl Strategy<Value = Unbound> {
     prop::sample::select(vec![Unbound::Allow, Unbound::Restrict, Unbound::Deny])
@@ -47,9 +50,9 @@ struct Seen {
 }
 
 impl Life {
-    pub(crate) fn begin(unbound: Unbound) -> Self {
+    pub(crate) fn begin(unbound: Unbound, soft_lock: bool) -> Self {
         let now = UnixTime::from_millis(1_800_000_000_123);
-        let policy = SessionPolicy { unbound, ..SessionPolicy::default() };
+        let policy = SessionPolicy { unbound, soft_lock, ..SessionPolicy::default() };
         let ring = Keyring::new(&RootKey::from_bytes([7; 32]), &[]);
         let id = SessionId::from_bytes([1; 16]);
         let login = Login {
@@ -115,11 +118,13 @@ impl Life {
             return;
         }
         let before = self.stored.clone();
+        let was_locked = self.is_locked();
         match self.stored.bind(verified, self.now) {
             Ok(next) => {
                 assert!(before.record().binding.is_none(), "a second key was taken");
                 self.owner = Some(device);
                 assert!(self.replace(&before, next));
+                assert_eq!(self.is_locked(), was_locked, "a key opened a lock");
                 self.give_cookie();
             }
             Err(already) => {
@@ -158,11 +163,13 @@ impl Life {
             assert_eq!(self.stored, before, "a rejection changed something");
             return;
         };
+        let was_locked = self.is_locked();
         match before.renew(proof, self.now).unwrap() {
             Renewal::Rotated(next) => {
                 assert_eq!(behind, 0, "an old challenge moved the session on");
                 assert_eq!(next.generation(), before.generation() + 1);
                 assert!(self.replace(&before, next));
+                assert_eq!(self.is_locked(), was_locked, "a proof by the device opened a lock");
                 self.give_cookie();
             }
             Renewal::Repeated => {
@@ -208,8 +215,9 @@ impl Life {
         let ended = judged.end(EndReason::Logout, self.now).expect("it is alive");
         assert!(ended.renew(third, self.now).is_none(), "a proof moved an ended session");
         let follow = Regeneration { id: judged.record().id, epoch: 0, auth: None };
-        assert!(
-            ended.regenerate(follow, self.now).is_none(),
+        assert_eq!(
+            ended.regenerate(follow, Standing::Active, self.now),
+            Err(NotFollowed::Ended),
             "an ended session was followed by a living one"
         );
     }
@@ -246,6 +254,11 @@ impl Life {
                 judge_session(&cookie, &self.stored, self.activity, &demands, &self.policy, self.now)
             }
         };
+        let is_locked = verdict.reason == Reason::IdleExpired && verdict.decision == Decision::StepUp;
+        assert!(!is_locked || self.is_locked(), "a session that is not locked was said to be");
+        if is_locked {
+            self.was_not_superseded(said.generation);
+        }
         if verdict.decision != Decision::Allow {
             assert_ne!(verdict.reason, Reason::Ok);
             return;
@@ -273,15 +286,30 @@ impl Life {
         }
     }
 
-    pub(crate) fn regenerate(&mut self, login: bool) {
+    pub(crate) fn regenerate(&mut self, login: Authenticated) {
         if !self.is_alive() {
             return;
         }
         let mut bytes = *self.stored.record().id.as_bytes();
         bytes[0] = bytes[0].wrapping_add(1);
         let id = SessionId::from_bytes(bytes);
-        let auth = login.then(|| Box::new(Auth::default()));
-        let next = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.now).unwrap();
+        let last_used = self.stored.last_used(self.activity);
+        let auth_time = match login {
+            Authenticated::Not | Authenticated::Now => None,
+            Authenticated::BeforeLastUse => Some(last_used.before(Duration::from_secs(1))),
+        };
+        let auth = (login != Authenticated::Not).then(|| Box::new(Auth { auth_time, ..Auth::default() }));
+        let follow = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.standing(), self.now);
+        let next = match follow {
+            Ok(next) => next,
+            Err(why) => {
+                assert_eq!(why, NotFollowed::Locked, "a living session was not followed");
+                assert!(self.is_locked() && login != Authenticated::Now, "a login did not open a lock");
+                return;
+            }
+        };
+        assert!(!self.is_locked() || login == Authenticated::Now, "a lock opened without a login");
+        let login = login != Authenticated::Not;
         assert!(next.record().binding.is_none() && next.record().ended.is_none());
         assert_eq!(next.record().user, self.stored.record().user);
         let login_at = if login { self.now } else { self.seen.login_at };
@@ -293,6 +321,7 @@ impl Life {
         self.activity = Activity { last_seen: self.now, confirmed_at: None };
         self.owner = None;
         self.stored = next;
+        assert_eq!(self.standing(), Standing::Active, "a session did not begin in use");
         self.give_cookie();
     }
 
@@ -313,6 +342,14 @@ impl Life {
             self.now < limit || matches!(self.standing(), Standing::Ended(_)),
             "a session outlived its login"
         );
+        let is_unused = self.now >= self.activity.last_seen.after(self.policy.idle);
+        assert!(!is_unused || self.standing() != Standing::Active, "an unused session may be used");
+        let ended_idle = matches!(
+            self.standing(),
+            Standing::Ended(Ended { reason: EndReason::Idle, .. }) if record.ended.is_none()
+        );
+        assert!(!self.policy.soft_lock || !ended_idle, "a session ended that shall be locked");
+        assert!(self.policy.soft_lock || !self.is_locked(), "a session is locked that shall end");
         let cookie = self.stored.cookie(&self.policy);
         assert_eq!(cookie, self.stored.cookie(&self.policy), "one record, one cookie");
         assert!(cookie.expires_at <= limit, "a cookie outlives the session");
@@ -366,8 +403,13 @@ impl Life {
         self.stored.standing(self.activity, &self.policy, self.now)
     }
 
+    /// What a browser may still refresh, and an app regenerate.
     fn is_alive(&self) -> bool {
-        self.standing() == Standing::Active
+        matches!(self.standing(), Standing::Active | Standing::Locked(_))
+    }
+
+    fn is_locked(&self) -> bool {
+        matches!(self.standing(), Standing::Locked(_))
     }
 
     /// A verified answer to the offer, if it is still good.

@@ -41,9 +41,20 @@ enum Step {
     },
     End(EndReason),
     Regenerate {
-        login: bool,
+        login: Authenticated,
     },
 }
+
+/// What a new session is told of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Authenticated {
+    Not,
+    /// One that is older than the last use of the session.
+    BeforeLastUse,
+    Now,
+}
+
+const LOGINS: [Authenticated; 3] = [Authenticated::Not, Authenticated::BeforeLastUse, Authenticated::Now];
 
 /// Something that ends.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Steal),
         8 => any::<prop::sample::Index>().prop_map(|which| Step::Present { which }),
         1 => prop::sample::select(EndReason::ALL.to_vec()).prop_map(Step::End),
-        2 => any::<bool>().prop_map(|login| Step::Regenerate { login }),
+        2 => prop::sample::select(LOGINS.to_vec()).prop_map(|login| Step::Regenerate { login }),
     ]
 }
 
@@ -86,8 +97,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_life_keeps_its_promises(steps in prop::collection::vec(step(), 1..60), unbound in life::unbound()) {
-        let mut life = Life::begin(unbound);
+    fn a_life_keeps_its_promises(
+        steps in prop::collection::vec(step(), 1..60),
+        unbound in life::unbound(),
+        soft_lock in any::<bool>(),
+    ) {
+        let mut life = Life::begin(unbound, soft_lock);
         for step in steps {
             match step {
                 Step::Pass(millis) => life.pass(Duration::from_millis(millis)),

@@ -3,7 +3,7 @@
 use std::{fmt, fmt::Write};
 
 use holdfast_core::risk::{Assessment, Factor, Signal};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Question};
@@ -47,7 +47,7 @@ pub(super) fn record(
         members.insert("errors".to_owned(), json!(ruling.errors));
     }
     let about = json!({ "groups": subject.groups, "method": subject.method, "route": subject.route });
-    members.insert("request".to_owned(), about);
+    members.insert("request".to_owned(), brief(about));
     // Signals and ages stand beside it already.
     let bare = Situation {
         signals: std::collections::BTreeMap::new(),
@@ -57,10 +57,29 @@ pub(super) fn record(
         auth: crate::Auth { age: 0, ..situation.auth.clone() },
         ..situation.clone()
     };
-    members.insert("situation".to_owned(), json!(bare));
+    members.insert("situation".to_owned(), brief(json!(bare)));
     let mut text = Value::Object(members).to_string();
     text.pop();
     text.into()
+}
+
+/// Without the members that say nothing: most requests are unremarkable, and there are many of them. How a session is bound
+/// is always told.
+fn brief(value: Value) -> Value {
+    let Value::Object(members) = value else { return value };
+    let says_something = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_u64() != Some(0),
+        Value::Bool(true) => true,
+    };
+    let kept = members.into_iter().map(|(name, value)| {
+        let value = if name == "binding" { value } else { brief(value) };
+        (name, value)
+    });
+    Value::Object(kept.filter(|(_, value)| says_something(value)).collect())
 }
 
 fn signal(signal: &Signal) -> Value {
@@ -161,10 +180,12 @@ struct ToldSignal {
     score: u8,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct About {
+    #[serde(default)]
     groups: Vec<Box<str>>,
     method: Box<str>,
+    #[serde(default)]
     route: Box<str>,
 }
 

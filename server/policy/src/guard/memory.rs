@@ -19,7 +19,7 @@ use holdfast_core::{
 };
 use parking_lot::Mutex;
 
-use super::{Locate, Outcome, Question};
+use super::{Locate, Outcome, Question, demand::Demands};
 use crate::Policies;
 
 /// The trails of sessions, where users are, and what was decided.
@@ -39,6 +39,7 @@ pub(super) struct Entry {
     pub(super) trail: Trail,
     /// Its user has just authenticated again: wherever it is used first is where they are.
     pub(super) is_vouched_for: bool,
+    pub(super) demands: Demands,
     weighed: Option<Weighed>,
     /// The policies that objected to its last request.
     objected: Vec<Arc<str>>,
@@ -234,6 +235,11 @@ impl Memory {
             .or_insert_with(|| Entry { trail: trail_of(record, locate), ..Entry::default() });
         entry.used_at = now;
         work(entry)
+    }
+
+    /// Does something with a session that is remembered.
+    pub(super) fn with_entry<T>(&self, record: &Record, work: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.shard(record.id)?.lock().get_mut(&record.id).map(work)
     }
 
     pub(super) fn begin(&self, id: SessionId, trail: Trail, now: UnixTime) {

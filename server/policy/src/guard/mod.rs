@@ -4,6 +4,7 @@
 //! everything weighed anew, and only when that or the route is different are the policies asked again.
 
 mod audit;
+mod demand;
 mod memory;
 mod note;
 mod question;
@@ -21,6 +22,7 @@ use holdfast_core::{
 };
 
 pub use audit::{Recorded, UnreadableRisk, login_json};
+pub use demand::Demand;
 pub use memory::Memory;
 use memory::{Key, Seen};
 pub use note::{decode_profile, encode_profile};
@@ -106,7 +108,9 @@ impl Memory {
     }
 
     fn learn(&self, record: &Record, visit: &Visit, evidence: Evidence, profile: &mut Profile) {
-        profile.learn_browser(&visit.client.agent, None, visit.now);
+        if visit.client.is_told {
+            profile.learn_browser(&visit.client.agent, None, visit.now);
+        }
         let Some(from) = visit.from else { return };
         profile.learn(&from, evidence);
         if let Location::Known(place) = from.location {
@@ -170,6 +174,7 @@ impl Memory {
         let rebound = profile.bound_another(&agent, key, now).filter(|ago| is_first && *ago < REBOUND);
         let from = sighting(ip, locate, now);
         let began_strangely = self.with_trail(record, locate, now, |trail| {
+            trail.demands.proved();
             if let Some(from) = from {
                 trail.trail.prove(&from, agent);
             }

@@ -40,6 +40,10 @@ pub(super) fn schemas() -> Value {
                 "app": { "type": "string" },
                 "user": { "type": "string" },
                 "state": { "type": "string", "enum": ["active", "ended"] },
+                "locked": {
+                    "type": "boolean",
+                    "description": "Whether its user must authenticate again before it may be used (session.soft_lock).",
+                },
                 "end_reason": { "oneOf": [refer("EndReason"), { "type": "null" }] },
                 "created_at": time(),
                 "last_seen_at": time(),
@@ -68,8 +72,8 @@ pub(super) fn schemas() -> Value {
                 "attributes": { "type": "object" },
             },
             "required": [
-                "id", "app", "user", "state", "end_reason", "created_at", "last_seen_at", "idle_expires_at",
-                "expires_at", "ended_at", "binding", "auth", "client", "attributes",
+                "id", "app", "user", "state", "locked", "end_reason", "created_at", "last_seen_at",
+                "idle_expires_at", "expires_at", "ended_at", "binding", "auth", "client", "attributes",
             ],
             "additionalProperties": false,
         },

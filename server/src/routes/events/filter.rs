@@ -34,7 +34,7 @@ impl Filter {
     ) -> Result<Self, Problem> {
         let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST);
         if [&user, &session, &event].into_iter().any(is_long) {
-            return Err(Problem::bad_request("user, session and event have at most 256 bytes"));
+            return Err(Problem::bad_request("user, session and event have at most 256 characters"));
         }
         Ok(Self { app: permit.app().map(str::to_owned), user, session, event })
     }
@@ -54,5 +54,5 @@ impl Filter {
     }
 }
 
-/// A user's name has no more.
-const LONGEST: usize = 256;
+/// A user's name has at most 256 characters.
+const LONGEST: usize = 1024;

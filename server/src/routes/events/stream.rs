@@ -34,7 +34,8 @@ pub(crate) async fn stream(
     let Query(input) = query.map_err(|_| Problem::bad_request(detail))?;
     let filter = Filter::new(&permit, input.user, input.session, input.event)?;
     let listening = listen(&house)?;
-    let after = match headers.get("last-event-id") {
+    // An empty one is none (HTML §9.2.3).
+    let after = match headers.get("last-event-id").filter(|id| !id.is_empty()) {
         None => input.after.unwrap_or_else(|| listening.files.head()),
         Some(id) => {
             let number = id.to_str().ok().and_then(|id| id.trim_ascii().parse().ok());
@@ -58,7 +59,7 @@ pub(crate) async fn stream(
         filter: Arc::new(filter),
         listening,
         is_level: false,
-        _place: place,
+        _place: Some(place),
     };
     let parts = stream::unfold(Some(listener), |listener| async move {
         let (part, listener) = listener?.next_part().await?;
@@ -85,7 +86,7 @@ struct Listener {
     listening: Listening,
     /// Whether it has reached the end of the trail before.
     is_level: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Listener {
@@ -161,3 +162,71 @@ const MOST_AT_ONCE: usize = 256 * 1024;
 
 /// Some 20,000 events: a listener that was level and lets them pile up does not read.
 const MOST_BEHIND: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use holdfast_audit::{Checkpoints, Observer, Settings, Target, Trail};
+    use holdfast_core::UnixTime;
+    use tokio::sync::watch;
+
+    use super::*;
+
+    struct Head(watch::Sender<u64>);
+
+    impl Observer for Head {
+        fn written(&self, head: u64) {
+            self.0.send_replace(head);
+        }
+        fn failing(&self, _: &io::Error) {}
+        fn works_again(&self) {}
+    }
+
+    /// It is level once, then takes nothing while megabytes are written.
+    #[tokio::test]
+    async fn a_listener_that_falls_far_behind_is_let_go_with_a_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints { lines: 1000, span: Duration::from_secs(60) };
+        let settings = Settings { checkpoints, rotation: None };
+        let target = Target::open(&folder.path().join("audit.jsonl"), settings, None).unwrap();
+        let (sender, head) = watch::channel(0);
+        let trail =
+            Trail::begin(target, Box::new(|| UnixTime::EPOCH), Box::new(Head(sender)), Arc::default())
+                .unwrap();
+        let tell = |event: &str, count: usize| {
+            let pad = "x".repeat(100_000);
+            for _ in 0..count {
+                let line = format!("{{\"time\":\"t\",\"event\":\"{event}\",\"pad\":\"{pad}\"}}");
+                trail.line(|out| out.extend_from_slice(line.as_bytes()));
+            }
+        };
+        let (_ending, ending) = watch::channel(false);
+        let listening = Listening { files: trail.files(), head: head.clone(), ending };
+        let filter = Arc::new(Filter::new(&Permit::Operator, None, None, None).unwrap());
+        let reader = Some(Reader::after(trail.files(), 0));
+        let listener = Listener { reader, filter, listening, is_level: false, _place: None };
+
+        tell("first", 1);
+        let mut listener = Some(listener);
+        let mut text = String::new();
+        // Level only after a reading that finds no more.
+        for _ in 0..2 {
+            let (part, next) = listener.take().unwrap().next_part().await.unwrap();
+            text.push_str(&String::from_utf8(part).unwrap());
+            listener = next;
+            if text.contains("event: first") {
+                break;
+            }
+        }
+        assert!(text.contains("event: first") && listener.as_ref().unwrap().is_level, "{}", text.len());
+        tell("more", 200);
+        let mut written = head;
+        written.wait_for(|head| *head >= 202).await.unwrap();
+        let (note, next) = listener.unwrap().next_part().await.unwrap();
+        let note = String::from_utf8(note).unwrap();
+        assert!(note.starts_with("id: 2\nevent: audit.behind\ndata: {\"after\":2}\n\n"), "{note}");
+        assert!(next.is_none(), "it was the last word");
+        trail.close();
+    }
+}

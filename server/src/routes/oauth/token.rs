@@ -11,7 +11,7 @@ use holdfast_core::{
     Rejection, Rule, SessionId, UnixTime, Verified,
     dpop::{Expected, NonceDemand, Proof, TargetUri},
     oauth::{AuthenticCode, AuthenticRefreshToken, Exchange, Redemption, RefreshToken},
-    session::{EndReason, Session},
+    session::{EndReason, Session, Standing},
 };
 use holdfast_store::{Backend, Found, Replacement};
 use http::HeaderMap;
@@ -62,9 +62,13 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
         }
     };
     house.admit_write()?;
-    let proof = prove(house, client, &grant, &headers, context).await?;
+    let found = alive(house, grant.session(), context).await?;
+    let proof = prove(house, client, &found, &headers, context)?;
     let (session, refresh_token) = commit(house, client, &grant, &form, &proof, context).await?;
-    house.store.touch(session.record().id, context.now, proof.get().nonce_is_worn.is_some());
+    // A refresh is the client's doing and not the user's: it keeps what a locked session has, and opens no lock.
+    if !matches!(house.standing(&found.session, found.activity, context.now), Standing::Locked(_)) {
+        house.store.touch(session.record().id, context.now, proof.get().nonce_is_worn.is_some());
+    }
     let mut response = tokens(house, client, &session, &refresh_token, context.now)?;
     if let Some(nonce) = dpop::next_nonce(house, proof.get(), context.now) {
         response.headers_mut().insert(dpop::NONCE, nonce);
@@ -100,14 +104,13 @@ fn open_refresh_token(house: &Holdfast, form: &Form) -> Result<AuthenticRefreshT
 }
 
 /// Judges the proof, nonce and all, before any state of the grant is touched (RFC 9449 §8).
-async fn prove(
+fn prove(
     house: &Holdfast,
     client: &Client,
-    grant: &Grant,
+    found: &Found,
     headers: &HeaderMap,
     context: &Context,
 ) -> Result<Verified<Proof>, Failure> {
-    let found = alive(house, grant.session(), context).await?;
     let refused = |refused| Failure::Proof(refused, Some(Arc::clone(&found.session)));
     let values = headers.get_all(dpop::PROOF).iter().map(|value| value.to_str().unwrap_or_default());
     let proof = dpop::read(house, values).map_err(refused)?;

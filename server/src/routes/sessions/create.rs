@@ -118,12 +118,12 @@ impl ClientInput {
         Ok(Box::new(Client {
             ip: self.ip.map(parse).transpose()?,
             user_agent: self.user_agent.map(|text| Arc::from(user_agent(&text))),
-            device_id: self.device_id.map(device_id).transpose()?,
+            device_id: self.device_id.as_deref().map(device_id).transpose()?,
         }))
     }
 }
 
-fn device_id(text: Box<str>) -> Result<DeviceId, Problem> {
+fn device_id(text: &str) -> Result<DeviceId, Problem> {
     text.parse().map_err(|malformed: MalformedDeviceId| {
         Problem::bad_request(format!("client.device_id: {malformed}"))
     })

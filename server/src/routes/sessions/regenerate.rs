@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
+use holdfast_core::session::NotFollowed;
 use serde::Deserialize;
 
 use super::{AuthInput, begun_answer, parse_id, unknown_session};
@@ -10,11 +11,11 @@ use crate::{
     context::Context,
     extract::{AppPermit, Json, Object, PathPart},
     house::Holdfast,
-    respond::Problem,
+    respond::{Problem, ProblemCode},
     sessions::{find_alive, regenerate as follow},
 };
 
-/// The old session must be alive: from an ended one nothing follows.
+/// The old session must be alive: from an ended one nothing follows, and from a locked one only with a new login.
 pub(crate) async fn regenerate(
     State(house): State<Arc<Holdfast>>,
     AppPermit(app): AppPermit,
@@ -28,9 +29,16 @@ pub(crate) async fn regenerate(
         find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
     let found = found.ok_or_else(unknown_session)?;
     house.admit_write()?;
-    let begun = follow(&house, &found.session, auth, &context).await?.ok_or_else(unknown_session)?;
+    let begun = follow(&house, &found, auth, &context).await?;
+    let begun = begun.map_err(|why| match why {
+        NotFollowed::Ended => unknown_session(),
+        NotFollowed::Locked => Problem::of(ProblemCode::SessionLocked, LOCKED),
+    })?;
     Ok(begun_answer(&house, &begun, context.now))
 }
+
+const LOCKED: &str = "the session is locked: authenticate its user, one factor is enough, and send auth with an \
+                      auth_time after the last use of the session";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

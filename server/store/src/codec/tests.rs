@@ -42,6 +42,21 @@ proptest! {
     }
 }
 
+/// What stands on disks since before clients had a device.
+#[test]
+fn records_of_former_versions_are_read() {
+    let times = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2];
+    let bytes = [&times[..], &[3, 4, 2], b"\0\x04shop\x05alice", &[5, 1, 2, 3, 4], b"\0\x01x"].concat();
+    let id = SessionId::from_bytes([7; 16]);
+    let record = decode(id, &bytes, &Words::default()).unwrap();
+    let client = record.client.as_deref().unwrap();
+    assert_eq!((client.ip, client.user_agent.as_deref()), (Some([1, 2, 3, 4].into()), Some("x")));
+    assert_eq!((&*record.user, &client.device_id), ("alice", &None));
+    let mut again = Vec::new();
+    encode(&record, None, &mut again);
+    assert_eq!(again, bytes, "and written as they were");
+}
+
 fn record() -> impl Strategy<Value = Record> {
     let head = (any::<[u8; 16]>(), any::<u64>(), any::<u64>(), ".{0,20}", ".{0,40}");
     let times = (time(), time());

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use self::{recent::Recent, state::Begin, sweep::Round};
 use crate::{
-    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, NoteKind, Replacement, Swept,
+    Backend, Creation, Found, Judge, Keep, Keeping, ListQuery, Memory, Note, NoteKind, Replacement, Swept,
     Unavailable,
     log::{Log, Operation, Write, closed},
 };
@@ -156,7 +156,7 @@ impl Backend for Local {
         Ok(self.state.notes.get(kind, key))
     }
 
-    async fn notes(&self, kind: NoteKind) -> Result<Vec<(Box<[u8]>, Arc<[u8]>)>, Unavailable> {
+    async fn notes(&self, kind: NoteKind) -> Result<Vec<Note>, Unavailable> {
         Ok(self.state.notes.of_kind(kind))
     }
 

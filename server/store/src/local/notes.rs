@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use crate::NoteKind;
+use crate::{Note, NoteKind};
 
 /// A note's whole name: its kind and its key.
 pub(crate) type NoteName = (NoteKind, Box<[u8]>);
@@ -18,7 +18,7 @@ impl Notes {
         self.0.read().get(&(kind, key.into())).cloned()
     }
 
-    pub(crate) fn of_kind(&self, kind: NoteKind) -> Vec<(Box<[u8]>, Arc<[u8]>)> {
+    pub(crate) fn of_kind(&self, kind: NoteKind) -> Vec<Note> {
         let notes = self.0.read();
         let of_kind = notes.iter().filter(|((of, _), _)| *of == kind);
         of_kind.map(|((_, key), value)| (key.clone(), Arc::clone(value))).collect()

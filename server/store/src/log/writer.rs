@@ -89,13 +89,7 @@ impl Writer {
             for next in operations.try_iter().take(MOST_AT_ONCE) {
                 round.take(next);
             }
-            let awaited = round.awaited();
-            if self.lock.is_some() {
-                self.write(round)
-            } else {
-                self.refuse(round)
-            }
-            self.backlog.leave(awaited);
+            if self.lock.is_some() { self.write(round) } else { self.refuse(round) }
         }
         self.let_go();
     }
@@ -116,6 +110,7 @@ impl Writer {
             self.pace.learn(changes, began.elapsed());
             self.backlog.set_pace(&self.pace);
         }
+        self.backlog.leave(round.awaited());
         self.answer(round, &journaled, &written);
         if self.journal.is_long()
             && written.is_ok()
@@ -286,6 +281,7 @@ impl Writer {
     }
 
     fn refuse(&self, round: Round) {
+        self.backlog.leave(round.awaited());
         for (session, answer) in round.puts {
             self.state.settle(session.record().id, None);
             let _nobody_waits = answer.send(Err(closed()));

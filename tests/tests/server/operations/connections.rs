@@ -114,6 +114,12 @@ async fn more_requests_than_allowed_are_turned_away_but_not_those_of_watchers() 
             (answer.status, answer.code(), answer.header("retry-after")),
             (503, "overloaded", Some("1"))
         );
+        let end = if is_public {
+            server.public(Method::POST, "/_holdfast/logout")
+        } else {
+            server.internal(Method::DELETE, "/v1/sessions/AAAAAAAAAAAAAAAAAAAAAA")
+        };
+        assert_ne!(end.send().await?.status, 503, "what ends a session is not turned away");
         for path in ["/healthz", "/readyz", "/metrics"] {
             assert_eq!(server.internal(Method::GET, path).send().await?.status, 200, "{path}");
         }

@@ -6,7 +6,7 @@ use std::{future::poll_fn, task::Poll};
 ///
 /// What a timer has woken, the runtime runs next, before all that waits (`tokio` keeps a slot for what was woken last); and
 /// `yield_now` waits for the driver and not for the tasks. A task that wakes itself while it runs is put behind the others.
-pub(super) async fn end_of_the_line() {
+pub(crate) async fn end_of_the_line() {
     let mut is_behind = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut is_behind, true) {
