@@ -37,7 +37,11 @@ fn where_there_is_a_key_the_device_is_asked_and_else_the_user() {
     says(&bound().with(NetworkChanged, 40), Some(Effect::Reprove), Some("bound-elsewhere"));
     says(&Situation::default().with(NetworkChanged, 40), Some(Effect::StepUp), Some("unbound-elsewhere"));
     says(&bound().with(TravelImpossible, 100), Some(Effect::Reprove), Some("bound-elsewhere"));
-    says(&Situation::default().with(TravelImpossible, 100), Some(Effect::Revoke), Some("unbound-impossible"));
+    let leap = Situation::default().with(TravelImpossible, 100).with(NetworkChanged, 70);
+    says(&leap, Some(Effect::Revoke), Some("unbound-impossible"));
+    // A login from too far away, and no leap since: to end its session would end the next one too.
+    let login = Situation::default().with(TravelImpossible, 100);
+    assert_eq!(shipped(&login).effect, Some(Effect::StepUp));
     says(&bound().with(AgentChanged, 80), Some(Effect::Reprove), Some("bound-other-client"));
     says(&Situation::default().with(AgentChanged, 80), Some(Effect::StepUp), Some("unbound-other-client"));
     says(&bound().with(CookieStale, 80), Some(Effect::Reprove), Some("bound-stale-copy"));
@@ -77,7 +81,8 @@ fn a_mode_holds_a_policy_back() {
     let of = |most, single: &[(&str, Mode)]| {
         let single: BTreeMap<_, _> = single.iter().map(|(id, mode)| ((*id).to_owned(), *mode)).collect();
         let policies = Policies::shipped(&Modes { most, single });
-        policies.decide(&alice(), &Situation::default().with(SignalName::TravelImpossible, 100))
+        let leap = Situation::default().with(SignalName::TravelImpossible, 100);
+        policies.decide(&alice(), &leap.with(SignalName::NetworkChanged, 70))
     };
     let observed = of(Some(Mode::Observe), &[]);
     assert_eq!(observed.effect, Some(Effect::Flag));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     random::{Random, hash},
-    world::{Pool, Trade, World, city},
+    world::{Pool, Trade, World, city, kilometres},
 };
 
 /// A way onto the internet.
@@ -56,11 +56,13 @@ impl Link {
         Self { kind: Kind::Vpn, pools: pools.into_iter().take(2).collect(), who, speaks_ipv6: false }
     }
 
-    /// A telephone: its carrier has exits in a few cities of the country, one of which is usual.
+    /// A telephone: its carrier hands it about among the three exits that are nearest, one of which is usual.
     pub(crate) fn mobile(world: &World, place: usize, random: &mut Random) -> Self {
         let all = world.in_country(city(place).country, Trade::Mobile);
         let carrier = random.pick(&all).asn;
         let mut pools: Vec<_> = all.into_iter().filter(|pool| pool.asn == carrier).collect();
+        pools.sort_by(|one, other| kilometres(place, one.city).total_cmp(&kilometres(place, other.city)));
+        pools.truncate(3);
         let shift = usize::try_from(random.below(3)).unwrap_or_default() % pools.len().max(1);
         pools.rotate_left(shift);
         Self { kind: Kind::Mobile, pools, who: random.next(), speaks_ipv6: carrier % 2 == 0 }

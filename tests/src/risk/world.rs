@@ -77,13 +77,10 @@ impl World {
             // Services for hiding rent their exits in data centres all over the world.
             (0..3).for_each(|service| world.add(index, Trade::Vpn, 62_000 + service));
         }
-        // Carriers have few exits, whatever the size of the country.
+        // Carriers have an exit in each larger city.
         for (index, city) in CITIES.iter().enumerate() {
             let home = CITIES.iter().position(|other| other.country == city.country).unwrap_or(index);
-            if index < home + 3 {
-                (0..2)
-                    .for_each(|carrier| world.add(index, Trade::Mobile, 3000 + 20 * number(home) + carrier));
-            }
+            (0..2).for_each(|carrier| world.add(index, Trade::Mobile, 3000 + 20 * number(home) + carrier));
         }
         world.add(0, Trade::Satellite, 22_351);
         world.add(9, Trade::Satellite, 7155);

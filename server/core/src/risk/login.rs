@@ -85,7 +85,14 @@ fn weigh_travel(
         elapsed: from.at.since(last.at),
         is_known,
     });
-    found.add_known(SignalName::TravelImpossible, leg.as_ref().and_then(impossible_travel));
+    let mut travel = leg.as_ref().and_then(impossible_travel);
+    // A telephone and a computer of one user are at two ends of a country as soon as the carrier's exit is: that is no proof.
+    if leg.is_some_and(|leg| leg.from.country.is_some() && leg.from.country == leg.to.country)
+        && let Some(travel) = &mut travel
+    {
+        travel.score = travel.score.min(WITHIN_A_COUNTRY);
+    }
+    found.add_known(SignalName::TravelImpossible, travel);
 }
 
 fn weigh_strength(login: &Login<'_>, profile: &Profile, found: &mut Assessment) {
@@ -146,6 +153,9 @@ fn weigh_starts(login: &Login<'_>, profile: &Profile, found: &mut Assessment) {
         .because("minutes", RECENT.as_secs() / 60);
     found.add(signal);
 }
+
+/// Worth a note, and no question.
+const WITHIN_A_COUNTRY: Score = Score::new(60);
 
 /// Sessions that began within this time began together.
 const RECENT: Duration = Duration::from_secs(30 * 60);

@@ -208,7 +208,7 @@ impl Trail {
             let shares_operator = places.is_some_and(|(there, here)| there.shares_operator(here));
             (proof.network.shares_site(&from.network) || (is_other_version && shares_operator))
                 && (proof.agent == visit.client.agent || !visit.client.is_told)
-                && visit.now.since(proof.at) <= PROOF_COUNTS
+                && visit.now.since(proof.at) <= if is_other_version { CROSSING } else { PROOF_COUNTS }
         })
     }
 
@@ -335,11 +335,10 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
     let shares_version = here.network.shares_version(&believed.network);
     let (score, how) = match places {
         Some((before, now)) if before.shares_operator(now) => match (shares_version, is_recent) {
-            // A client with both versions of the protocol uses now one, now the other.
-            (false, _) => (0, "same operator"),
-            // A telephone is handed from exit to exit.
+            // A telephone is handed from exit to exit; a client with both versions of the protocol uses now one, now the other.
+            // So does somebody else behind a line of the same operator: a device is asked, and a user is not.
             (true, true) if !visit.client.agent.mobile => (50, "same operator, both in use"),
-            (true, _) => (10, "same operator"),
+            (_, _) => (30, "same operator"),
         },
         Some((before, now)) if before.country.is_some() && before.country == now.country => {
             (40, "another operator")
@@ -364,7 +363,8 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
         return signal(Score::NONE);
     }
     if here.location.place().is_some_and(|place| profile.knows_place(place)) {
-        score = score.damped(0.3);
+        // Lines of neighbours are for rent: a device is asked all the same.
+        score = score.damped(0.3).max(score.min(Score::new(30)));
         return signal(score).because("damped", "known place");
     }
     signal(score)
@@ -391,5 +391,9 @@ const LIVE: Duration = Duration::from_secs(300);
 
 /// So long a proof vouches for the place that it came from. Browsers prove their keys every few minutes of use.
 const PROOF_COUNTS: Duration = Duration::from_secs(30 * 60);
+
+/// So long a proof by one version of the protocol vouches for requests by the other one: until the request that the proof was
+/// demanded for is repeated. What it vouches for is known from then on.
+const CROSSING: Duration = Duration::from_secs(30);
 
 const MOST_PROOFS: usize = 4;
