@@ -211,7 +211,9 @@ fn words(event: &str, decision: Option<&str>, reason: Option<&str>, risk: &Risk)
 fn suspicion(signal: Signal) -> Suspicion {
     let because = signal.factors.iter().map(|(name, value)| match value {
         Value::String(word) => format!("{}: {word}", name.replace('_', " ")),
-        other => format!("{}: {other}", name.replace('_', " ")),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            format!("{}: {other}", name.replace('_', " "))
+        }
     });
     let because = because.collect::<Vec<_>>().join("; ");
     let says = SignalName::of(&signal.name).map_or("", SignalName::says);

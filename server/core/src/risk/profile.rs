@@ -64,6 +64,8 @@ struct Browser {
     last_day: u32,
     /// When it last bound a session, and to which key: a hash.
     bound: Option<(UnixTime, u64)>,
+    /// On how many days it has bound one.
+    bound_days: u8,
 }
 
 /// A device that the app has named, or a key that stands for one: a hash.
@@ -144,9 +146,10 @@ impl Profile {
         self.browsers.iter().any(|browser| browser.kind == kind(agent))
     }
 
-    /// Whether such a browser of this user has bound a session before.
+    /// Whether such a browser of this user is one that binds its sessions. Once is not enough: it may have been somebody
+    /// else's, and its owner would be asked for a key that their browser cannot make.
     pub fn has_bound(&self, agent: &Agent) -> bool {
-        self.browsers.iter().any(|browser| browser.kind == kind(agent) && browser.bound.is_some())
+        self.browsers.iter().any(|browser| browser.kind == kind(agent) && browser.bound_days >= 2)
     }
 
     /// Whether the user was seen with this device.
@@ -245,9 +248,16 @@ impl Profile {
         match self.browsers.iter_mut().find(|browser| browser.kind == kind) {
             Some(browser) => {
                 browser.last_day = browser.last_day.max(day);
+                let is_another_day = browser.bound.is_none_or(|(at, _)| self::day(at) != day);
+                if bound.is_some() && is_another_day {
+                    browser.bound_days = browser.bound_days.saturating_add(1);
+                }
                 browser.bound = bound.or(browser.bound);
             }
-            None => self.browsers.push(Browser { kind, last_day: day, bound }),
+            None => {
+                let bound_days = u8::from(bound.is_some());
+                self.browsers.push(Browser { kind, last_day: day, bound, bound_days });
+            }
         }
         self.browsers.retain(|browser| day.saturating_sub(browser.last_day) <= MEMORY_DAYS);
         drop_oldest(&mut self.browsers, MOST_BROWSERS, |browser| browser.last_day);

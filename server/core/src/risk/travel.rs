@@ -71,7 +71,8 @@ pub fn two_continents(here: &Place, there: &Place, is_one_session: bool) -> Opti
     let score = match (is_quiet, is_one_session) {
         (true, _) => Score::NONE,
         (false, true) => Score::new(90),
-        (false, false) => Score::new(70),
+        // A user may well have a telephone here and a company's network there: it is told, and asked of a device.
+        (false, false) => Score::new(50),
     };
     let signal = Signal::new(SignalName::TravelContinents, score)
         .because("here", one.as_str())
@@ -171,7 +172,7 @@ mod tests {
     fn continents_count_unless_they_touch() {
         let changchun = place(43.88, 125.32, "CN", "AS", 4837);
         assert_eq!(two_continents(&london(), &changchun, true).unwrap().score.get(), 90);
-        assert_eq!(two_continents(&london(), &changchun, false).unwrap().score.get(), 70);
+        assert_eq!(two_continents(&london(), &changchun, false).unwrap().score.get(), 50);
         assert_eq!(two_continents(&london(), &london(), true).unwrap().score, Score::NONE);
         let (istanbul, anatolia) = (place(41.0, 28.9, "TR", "EU", 1), place(40.8, 29.4, "TR", "AS", 1));
         assert_eq!(two_continents(&istanbul, &anatolia, true).unwrap().score, Score::NONE);
