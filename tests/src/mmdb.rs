@@ -76,6 +76,7 @@ impl Mmdb {
     /// # Panics
     /// If the text is no network, or an IPv6 one in a database for IPv4.
     #[must_use]
+    #[expect(clippy::panic, reason = "a test that names no network shall fail")]
     pub fn row(self, network: &str, value: impl Into<Value>) -> Self {
         match network.parse() {
             Ok(network) => self.network(network, value),

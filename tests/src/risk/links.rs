@@ -65,7 +65,7 @@ impl Link {
         pools.truncate(3);
         let shift = usize::try_from(random.below(3)).unwrap_or_default() % pools.len().max(1);
         pools.rotate_left(shift);
-        Self { kind: Kind::Mobile, pools, who: random.next(), speaks_ipv6: carrier % 2 == 0 }
+        Self { kind: Kind::Mobile, pools, who: random.next(), speaks_ipv6: carrier.is_multiple_of(2) }
     }
 
     /// The network of a train, which is that of a carrier.
@@ -123,7 +123,7 @@ impl Link {
             Kind::Vpn => {
                 let server = hash(&[self.who, spell(4 * 3600), 7]);
                 let pool = self.exit(server, false);
-                pool.v4((server % 16) << 8 | hash(&[self.who, spell(4 * 3600), 8]) % 32)
+                pool.v4(((server % 16) << 8) | (hash(&[self.who, spell(4 * 3600), 8]) % 32))
             }
         }
     }
@@ -137,6 +137,7 @@ impl Link {
     ///
     /// # Panics
     /// If nobody sells such a thing there.
+    #[expect(clippy::panic, reason = "a world without such a thing is a slip in the simulation")]
     pub(crate) fn usual(&self) -> &Pool {
         match self.pools.first() {
             Some(pool) => pool,
@@ -147,7 +148,7 @@ impl Link {
     fn exit(&self, number: u64, anywhere: bool) -> &Pool {
         let others = u64::try_from(self.pools.len()).unwrap_or(1);
         // Four times in five it is the usual one.
-        if !anywhere && number % 5 != 0 {
+        if !anywhere && !number.is_multiple_of(5) {
             return self.usual();
         }
         let other = usize::try_from((number / 5) % others.max(1)).unwrap_or_default();

@@ -94,7 +94,7 @@ impl Person {
             true => Link::filtered(world, office_city, company),
             false => Link::office(world, office_city, company),
         };
-        let headquarters = if company % 5 == 0 { 9 } else { office_city };
+        let headquarters = if company.is_multiple_of(5) { 9 } else { office_city };
         let company_vpn = random.chance(350).then(|| Link::office(world, headquarters, company + 1_000_000));
         let hides_with = random.chance(200).then(|| {
             let service = u32::try_from(random.below(3)).unwrap_or_default();
@@ -188,7 +188,7 @@ impl Person {
     fn take_a_train(&self, world: &World, day: u64, plan: &mut Plan, random: &mut Random) {
         let clock = |hour: u64, minute: u64| day * DAY + hour * 3600 + minute * 60;
         let there = near(self.lives_in, random);
-        let seconds = whole(kilometres(self.lives_in, there) / 150.0 * 3600.0).max(1800).min(5 * 3600);
+        let seconds = whole(kilometres(self.lives_in, there) / 150.0 * 3600.0).clamp(1800, 5 * 3600);
         let train = Link::train(world, self.lives_in, random);
         plan.use_phone(clock(6, 30), &self.home, random);
         let depart = clock(7, random.below(60));

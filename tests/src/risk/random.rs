@@ -42,6 +42,7 @@ impl Random {
     ///
     /// # Panics
     /// If there is none.
+    #[expect(clippy::panic, reason = "an empty list is a slip in the simulation")]
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let end = u64::try_from(from.len()).unwrap_or_default();
         let place = usize::try_from(self.below(end)).unwrap_or_default();
@@ -55,6 +56,7 @@ impl Random {
     ///
     /// # Panics
     /// If there is none.
+    #[expect(clippy::panic, reason = "an empty list is a slip in the simulation")]
     pub(crate) fn weighed<'a, T>(&mut self, from: &'a [(u64, T)]) -> &'a T {
         let mut left = self.below(from.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in from {

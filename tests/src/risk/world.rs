@@ -202,7 +202,7 @@ impl Pool {
         let others: Vec<_> = (0..CITIES.len())
             .filter(|other| *other != self.city && city(*other).country == here.country)
             .collect();
-        let parts = (0..16).filter(|part| hash(&[self.v4.into(), *part, 1]) % 10 == 0);
+        let parts = (0..16).filter(|part| hash(&[self.v4.into(), *part, 1]).is_multiple_of(10));
         let wrong = parts.filter_map(|part| {
             let number = usize::try_from(hash(&[self.v4.into(), part, 2])).unwrap_or_default();
             let other = others.get(number.checked_rem(others.len())?)?;
@@ -214,7 +214,8 @@ impl Pool {
     /// Of the addresses for homes, a fifth of the networks have somebody whose line is rented out and known to be.
     fn known_proxies(&self) -> impl Iterator<Item = IpNet> + use<> {
         let base = self.v4;
-        let known = (0..256_u32).filter(move |part| hash(&[base.into(), (*part).into(), 3]) % 5 == 0);
+        let known =
+            (0..256_u32).filter(move |part| hash(&[base.into(), (*part).into(), 3]).is_multiple_of(5));
         // A few addresses of the network, not all of it: the neighbours are honest.
         known.map(move |part| v4_net(base | part << 8 | 0xc0, 28))
     }
