@@ -1,5 +1,7 @@
 //! The databases that tests make are those of the format, as another reader reads them.
 
+#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
+
 use std::net::IpAddr;
 
 use holdfast_tests::mmdb::{Mmdb, Value};

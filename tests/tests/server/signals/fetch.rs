@@ -1,5 +1,7 @@
 //! Events that are fetched (RFC 8936) from a transmitter of the test's own.
 
+#![expect(clippy::indexing_slicing, reason = "what is not as it should be fails the test")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

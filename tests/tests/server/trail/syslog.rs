@@ -1,5 +1,11 @@
 //! Syslog servers: one that breaks off, and the real rsyslog, over TCP and TLS.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what is not as it should be fails the test"
+)]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
