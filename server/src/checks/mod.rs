@@ -96,6 +96,12 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Whoever asks has the client's own fields before them: what is not there was not sent.
+    pub(crate) fn heard(self) -> Self {
+        let user_agent = Some(self.says.user_agent.unwrap_or_default());
+        Self { says: ClientFields { user_agent, ..self.says }, ..self }
+    }
+
     /// Demands more: of each, the stricter holds.
     pub(crate) fn demanding(self, more: &Demands) -> Self {
         Self { demands: self.demands.and(more), ..self }

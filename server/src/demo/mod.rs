@@ -73,7 +73,7 @@ impl Demo {
             // The demo is a site for browsers.
             authorization: Authorization::None,
             client_ip: Some(context.client_ip),
-            ..Question::read(&self.house, &self.app, method, Some(target), values)
+            ..Question::read(&self.house, &self.app, method, Some(target), values).heard()
         };
         self.house.count_skipped(bytes(headers, SKIPPED));
         check(&self.house, &question, context).await

@@ -45,7 +45,7 @@ pub(crate) fn stream() -> Operation {
             "The id of the last event that was received. It wins over after.",
             json!({ "type": "string", "pattern": "^[0-9]{0,18}$" }),
         )
-        .answer(StatusCode::OK, Answer::of(says, STREAM_TYPE, json!({ "type": "string" })))
+        .answer(StatusCode::OK, Answer::of(says, STREAM_TYPE, json!({})))
         .problem(ProblemCode::AuditOff)
         .problem(ProblemCode::AuditUnreadable)
         .problem(ProblemCode::TooManyListeners)
@@ -60,7 +60,7 @@ pub(crate) fn jwks() -> Operation {
 }
 
 fn filtered(operation: Operation) -> Operation {
-    let text = || json!({ "type": "string", "maxLength": 256 });
+    let text = || json!({ "type": "string" });
     operation
         .query("user", false, "Of this user alone.", text())
         .query("session", false, "Of this session alone.", text())

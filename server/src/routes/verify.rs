@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use holdfast_core::{SessionId, check::Reason, risk::ClientFields};
+use holdfast_core::{SessionId, check::Reason};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{
@@ -92,11 +92,10 @@ pub(crate) async fn verify(
         return Err(Refusal::new(RefusalCode::Policy, detail).tell(house, context));
     };
     let values = |name: HeaderName| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    let question = Question::read(house, app, request.method, Some(target), values);
-    // A gateway passes on what the client sent: what is not there was not sent.
-    let says =
-        ClientFields { user_agent: Some(question.says.user_agent.unwrap_or_default()), ..question.says };
-    let question = Question { client_ip: request.client_ip, says, ..question };
+    let question = Question {
+        client_ip: request.client_ip,
+        ..Question::read(house, app, request.method, Some(target), values).heard()
+    };
     house.count_skipped(values(SKIPPED));
     let answer = check(house, &question, context).await?;
     let Some(identity) = answer.identity() else { return Ok(refuse(answer, app, redirects)) };

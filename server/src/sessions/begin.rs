@@ -96,7 +96,8 @@ pub(crate) async fn regenerate(
         Err(why) => return Ok(Err(why)),
     };
     // Before the old one ends, which forgets its trail.
-    house.risk.memory.follow(old.record(), session.record(), auth.is_some(), context.now);
+    let is_login = auth.as_deref().is_some_and(|auth| old.is_newer_login(auth));
+    house.risk.memory.follow(old.record(), session.record(), is_login, context.now);
     if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
         end(house, session.record().id, EndReason::Revoked, context).await?;
         return Ok(Err(NotFollowed::Ended));

@@ -138,6 +138,7 @@ struct Return {
 struct Credentials {
     user: String,
     return_to: String,
+    #[serde(default)]
     again: String,
 }
 

@@ -53,6 +53,8 @@ struct Spot {
     /// On how many days.
     days: u8,
     last_day: u32,
+    /// When the last of them was counted.
+    counted_at: UnixTime,
     proved: bool,
 }
 
@@ -206,10 +208,12 @@ impl Profile {
         let spot = self.spots.iter_mut().find(|spot| spot.network.shares_site(&sighting.network));
         match spot {
             Some(spot) => {
-                if spot.last_day != day {
+                // Two minutes around midnight are not two days.
+                if spot.last_day != day && sighting.at.since(spot.counted_at) >= HALF_A_DAY {
                     spot.days = spot.days.saturating_add(1);
-                    spot.last_day = spot.last_day.max(day);
+                    spot.counted_at = sighting.at;
                 }
+                spot.last_day = spot.last_day.max(day);
                 spot.proved |= evidence == Evidence::Proof;
                 (spot.asn, spot.country, spot.cell) =
                     (place.and_then(|p| p.asn), place.and_then(|p| p.country), place.and_then(Place::cell));
@@ -221,6 +225,7 @@ impl Profile {
                 cell: place.and_then(Place::cell),
                 days: 1,
                 last_day: day,
+                counted_at: sighting.at,
                 proved: evidence == Evidence::Proof,
             }),
         }
@@ -336,6 +341,8 @@ fn drop_oldest<T, K: Ord>(list: &mut Vec<T>, most: usize, age: impl Fn(&T) -> K)
 
 /// A place where somebody was not seen for so long is not theirs any more.
 const MEMORY_DAYS: u32 = 90;
+
+const HALF_A_DAY: Duration = Duration::from_secs(12 * 3600);
 
 const WORTH_A_WRITE: Duration = Duration::from_secs(300);
 

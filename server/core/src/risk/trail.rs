@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    agent::Agent,
+    agent::{Agent, AgentChange},
     assessment::{Assessment, Posture, Told},
     client::Client,
     export::Exports,
@@ -184,12 +184,14 @@ impl Trail {
         } else {
             found.signals.append(&mut strange.signals);
         }
+        let is_trusted = found.proved_here || highest < ASKED;
         if found.proved_here || highest <= TOLERATED {
-            self.believe(visit);
+            self.believe(visit, found.proved_here);
         }
         self.weigh_others(visit, session, others, &mut found);
         self.weigh_session(visit, session, profile, &mut found);
-        if visit.is_export {
+        // What is refused is not exported, and a thief who is refused must not use up what the owner may.
+        if visit.is_export && is_trusted && !visit.is_stale_copy {
             self.exports.count(now);
         }
         if let Some(burst) = self.exports.burst(now) {
@@ -197,6 +199,13 @@ impl Trail {
         }
         found.signals.extend(self.at_login.iter().cloned());
         found
+    }
+
+    /// Whether the device has proved its key from this network, by this browser.
+    pub fn has_proved(&self, network: &Network, agent: &Agent, now: UnixTime) -> bool {
+        self.proofs.iter().any(|proof| {
+            proof.network.shares_site(network) && proof.agent == *agent && now.since(proof.at) <= PROOF_COUNTS
+        })
     }
 
     fn is_proved_from(&self, visit: &Visit) -> bool {
@@ -212,11 +221,16 @@ impl Trail {
         })
     }
 
-    fn believe(&mut self, visit: &Visit) {
+    /// Takes a request for the owner's. Without a proof the browser stays the one that is known: who lets it seem newer would
+    /// make the owner's own look older.
+    fn believe(&mut self, visit: &Visit, is_proved: bool) {
         if let Some(from) = visit.from {
             self.believed = Some(from);
         }
-        if visit.client.is_told {
+        let is_the_same = self.client.is_none_or(|(client, seen_at)| {
+            client.agent.compare(&visit.client.agent, visit.now.since(seen_at)) == AgentChange::Same
+        });
+        if visit.client.is_told && (is_proved || is_the_same) {
             self.client = Some((visit.client, visit.now));
         }
     }
@@ -296,7 +310,10 @@ impl Trail {
         }
         if let Some(at) = self.stale_at {
             let is_proved = self.proofs.iter().any(|proof| proof.at > at);
-            if is_proved {
+            // Whoever has the copy can use it again and again; the owner is not asked more than once a minute for it.
+            let was_just_asked =
+                found.proved_here && self.proofs.iter().any(|proof| visit.now.since(proof.at) < JUST_ASKED);
+            if is_proved || (was_just_asked && !visit.is_stale_copy) {
                 self.stale_at = None;
             } else {
                 let ago = visit.now.since(at).as_secs();
@@ -346,7 +363,8 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
         Some((before, now)) if before.country.is_some() && now.country.is_some() => (70, "another country"),
         Some(_) | None => match (believed.location, here.location) {
             (Location::Internal, Location::Internal) => (10, "both internal"),
-            _ if !shares_version => (20, "the other version of the protocol, where is not known"),
+            // The other version of the protocol may be the same line, or anybody's: nothing tells.
+            _ if !shares_version => (40, "the other version of the protocol, where is not known"),
             _ => (40, "where is not known"),
         },
     };
@@ -385,6 +403,12 @@ const TOLERATED: Score = Score::new(20);
 
 /// A login that is as strange as this may be somebody else's.
 const STRANGE: Score = Score::new(40);
+
+/// From here on a bound session is asked for a proof.
+const ASKED: Score = Score::new(30);
+
+/// A proof as young as this is enough, whatever copies of cookies are in use.
+const JUST_ASKED: Duration = Duration::from_secs(60);
 
 /// So long after it was used a session counts as in use.
 const LIVE: Duration = Duration::from_secs(300);

@@ -223,7 +223,7 @@ impl Session {
             Standing::Locked(locked) if !with.is_login_since(locked) => return Err(NotFollowed::Locked),
             Standing::Active | Standing::BindingOverdue | Standing::Locked(_) => {}
         }
-        let reauthenticated = with.auth.is_some();
+        let reauthenticated = with.auth.as_deref().is_some_and(|auth| self.is_newer_login(auth));
         Ok(Self(Record {
             id: with.id,
             revision: 0,
@@ -235,6 +235,17 @@ impl Session {
             binding: None,
             ..self.0.clone()
         }))
+    }
+
+    /// Whether this tells of a login that came after the one that the session knows of. An app that passes on the claims of
+    /// the first login again has not seen another one, and neither limits nor suspicions begin anew.
+    pub fn is_newer_login(&self, auth: &Auth) -> bool {
+        let known = self.0.auth.as_deref().and_then(|auth| auth.auth_time);
+        let is_newer = |at: UnixTime| {
+            at.as_secs() >= self.0.created_at.as_secs()
+                && known.is_none_or(|known| at.as_secs() > known.as_secs())
+        };
+        auth.auth_time.is_none_or(is_newer)
     }
 
     /// Whether the time to bind has passed unused.

@@ -298,6 +298,12 @@ impl Life {
             Authenticated::Not | Authenticated::Now => None,
             Authenticated::BeforeLastUse => Some(last_used.before(Duration::from_secs(1))),
         };
+        // A login from before this session, or the one that it knows already, is no new one.
+        let knows = self.stored.record().auth.as_ref().and_then(|auth| auth.auth_time);
+        let is_new = auth_time.is_none_or(|at| {
+            at.as_secs() >= self.stored.record().created_at.as_secs()
+                && knows.is_none_or(|known| at.as_secs() > known.as_secs())
+        });
         let auth = (login != Authenticated::Not).then(|| Box::new(Auth { auth_time, ..Auth::default() }));
         let follow = self.stored.regenerate(Regeneration { id, epoch: 0, auth }, self.standing(), self.now);
         let next = match follow {
@@ -309,7 +315,7 @@ impl Life {
             }
         };
         assert!(!self.is_locked() || login == Authenticated::Now, "a lock opened without a login");
-        let login = login != Authenticated::Not;
+        let login = login != Authenticated::Not && is_new;
         assert!(next.record().binding.is_none() && next.record().ended.is_none());
         assert_eq!(next.record().user, self.stored.record().user);
         let login_at = if login { self.now } else { self.seen.login_at };

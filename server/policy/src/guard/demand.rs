@@ -32,8 +32,13 @@ impl Memory {
         }
         let from = question.client_ip.map(Network::of);
         let agent = Agent::parse(question.fields.user_agent.unwrap_or_default());
-        let demand =
-            self.with_entry(question.record, |entry| entry.demands.note((from, agent), question.now));
+        let demand = self.with_entry(question.record, |entry| {
+            // The proof came while this request was weighed: the next one finds it.
+            if from.is_some_and(|from| entry.trail.has_proved(&from, &agent, question.now)) {
+                return Demand::Proof;
+            }
+            entry.demands.note((from, agent), question.now)
+        });
         demand.unwrap_or_default()
     }
 }

@@ -254,6 +254,18 @@ impl Memory {
         now: UnixTime,
         work: impl FnOnce(&mut Entry) -> T,
     ) -> T {
+        self.with_trail_after(record, locate, now, None, work)
+    }
+
+    /// The same. If the session does not know where it began, its owner is believed to be where they last were.
+    pub(super) fn with_trail_after<T>(
+        &self,
+        record: &Record,
+        locate: Locate<'_>,
+        now: UnixTime,
+        last: Option<Sighting>,
+        work: impl FnOnce(&mut Entry) -> T,
+    ) -> T {
         let Some(shard) = self.shard(record.id) else { return work(&mut Entry::default()) };
         let mut shard = shard.lock();
         if !shard.contains_key(&record.id) {
@@ -261,7 +273,7 @@ impl Memory {
         }
         let entry = shard
             .entry(record.id)
-            .or_insert_with(|| Entry { trail: trail_of(record, locate), ..Entry::default() });
+            .or_insert_with(|| Entry { trail: trail_of(record, last, locate), ..Entry::default() });
         entry.used_at = now;
         work(entry)
     }
@@ -330,13 +342,14 @@ impl Default for Memory {
 
 /// A trail that begins where the login was, as far as the session remembers it. What was suspected at the login is
 /// forgotten.
-fn trail_of(record: &Record, locate: Locate<'_>) -> Trail {
+fn trail_of(record: &Record, last: Option<Sighting>, locate: Locate<'_>) -> Trail {
     let client = record.client.as_deref();
     // After a regeneration the session may be anywhere, and so is its user.
     let is_fresh = record.created_at == record.began_at;
     let ip = client.and_then(|client| client.ip).filter(|_| is_fresh);
     let from =
         ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: record.created_at });
+    let from = from.or(last);
     let agent = client.and_then(|client| client.user_agent.as_deref());
     let client =
         agent.map(|agent| Client::read(&ClientFields { user_agent: Some(agent), ..ClientFields::default() }));

@@ -85,7 +85,8 @@ impl Memory {
             now: question.now,
         };
         let others = self.presences(record);
-        let (assessment, evidence) = self.with_trail(record, locate, question.now, |trail| {
+        let last = profile.last().copied();
+        let (assessment, evidence) = self.with_trail_after(record, locate, question.now, last, |trail| {
             let is_vouched_for = std::mem::take(&mut trail.is_vouched_for);
             let session = question.session();
             let assessment = trail.trail.weigh(&visit, &session, profile, &others);
@@ -159,7 +160,8 @@ impl Memory {
         if let Some(device) = login.device.filter(|_| !is_strange) {
             profile.learn_device(device, now);
         }
-        profile.learn_login(about.strength, &location, now);
+        // A strange login may be somebody else's, and does not say how strong the user's are.
+        profile.learn_login(about.strength.filter(|_| !is_strange), &location, now);
         self.begin(record.id, Trail::begin(from, client, found.signals.clone(), now), now);
         found
     }
@@ -178,6 +180,8 @@ impl Memory {
         let from = sighting(ip, locate, now);
         let began_strangely = self.with_trail(record, locate, now, |trail| {
             trail.demands.proved();
+            // A request that was weighed while the proof was on its way has not seen it.
+            trail.weigh_anew();
             if let Some(from) = from {
                 trail.trail.prove(&from, agent);
             }

@@ -177,7 +177,7 @@ pub(super) fn schemas() -> Value {
             "type": "object",
             "properties": {
                 "bytes": {
-                    "type": "integer", "minimum": 0,
+                    "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64,
                     "description": "Bytes that the app has sent in this session, from routes that export data.",
                 },
             },

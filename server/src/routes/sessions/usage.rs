@@ -24,6 +24,11 @@ pub(crate) async fn usage(
     PathPart(id): PathPart,
     Json(input): Json<Input>,
 ) -> Result<StatusCode, Problem> {
+    if input.bytes > MOST_BYTES {
+        return Err(Problem::bad_request(
+            "bytes is more than 9007199254740991, which no app sends in a session",
+        ));
+    }
     let id = parse_id(&id).ok_or_else(unknown_session)?;
     let found =
         find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
@@ -31,6 +36,9 @@ pub(crate) async fn usage(
     used(&house, found.session.record(), input.bytes, context.now);
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// What every reader of JSON can hold without losing a digit (RFC 8259 §6).
+const MOST_BYTES: u64 = (1 << 53) - 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
