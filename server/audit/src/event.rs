@@ -144,8 +144,15 @@ impl Event {
 
     /// How it ended.
     pub fn outcome(&self) -> Outcome {
-        let refused =
-            ["session.denied", "audit.lost", "audit.sink_lost", "store.damaged", "store.unavailable"];
+        let refused = [
+            "session.denied",
+            "audit.lost",
+            "audit.sink_lost",
+            "policy.failed",
+            "signals.paused",
+            "store.damaged",
+            "store.unavailable",
+        ];
         let name = self.event.as_str();
         match self.decision.as_deref() {
             Some("allow") => Outcome::Success,
@@ -162,9 +169,8 @@ impl Event {
     /// How much somebody should care.
     pub fn weight(&self) -> Weight {
         let by_name = match self.event.as_str() {
-            "token.reused" | "token.stolen" | "store.damaged" | "audit.lost" | "audit.sink_lost" => {
-                Weight::High
-            }
+            "token.reused" | "token.stolen" | "store.damaged" | "audit.lost" | "audit.sink_lost"
+            | "policy.failed" => Weight::High,
             "binding.conflict" | "cookie.stale" | "store.unavailable" | "config.rejected"
             | "audit.recovered" => Weight::Medium,
             _ if self.outcome() == Outcome::Failure => Weight::Low,
@@ -197,7 +203,7 @@ fn or_none<'de, D: serde::Deserializer<'de>>(tags: D) -> Result<Vec<String>, D::
 /// What no honest client does.
 const DETECTIONS: [&str; 4] = ["binding.conflict", "cookie.stale", "token.reused", "token.stolen"];
 
-const TITLES: [(&str, &str); 27] = [
+const TITLES: &[(&str, &str)] = &[
     (ControlEvent::Checkpoint.as_str(), "The audit trail was signed"),
     (ControlEvent::Lost.as_str(), "Audit events were lost"),
     (ControlEvent::Opened.as_str(), "A file of the audit trail begins"),
@@ -210,6 +216,14 @@ const TITLES: [(&str, &str); 27] = [
     ("cookie.stale", "A copy of a replaced cookie is in use"),
     ("device.posture_changed", "The posture of a device changed"),
     ("gateway.refused", "A gateway was not believed"),
+    ("geo.loaded", "A database of addresses is in force"),
+    ("geo.rejected", "A database of addresses was not in order"),
+    ("policy.failed", "A policy could not be evaluated"),
+    ("risk.raised", "Policies object to a request, or would"),
+    ("signal.received", "A shared signal was received"),
+    ("signal.rejected", "A shared signal was rejected"),
+    ("signals.paused", "Shared signals to a receiver were paused"),
+    ("store.restored", "A backup was merged into the store"),
     ("proof.rejected", "A proof of a key was rejected"),
     ("request.anonymous", "A request went on without a session"),
     ("session.bound", "A session was bound to a device key"),
