@@ -29,4 +29,4 @@ pub use reader::{Gap, Progress, Reader};
 pub use seek::first_seq as first_line;
 pub use stamp::{parse_rfc3339, rfc3339};
 pub use trail::{Checkpoints, Now, Observer, Rotation, Seal, Settings, Trail};
-pub use verify::{Fault, Keys, Report, Verifier};
+pub use verify::{Expected, Fault, Keys, Report, Verifier};

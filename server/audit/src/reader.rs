@@ -62,18 +62,22 @@ impl Reader {
         }
     }
 
-    /// Skips what is not there any more, and says what it was. A chain that has begun anew is read from its beginning.
+    /// Skips what is not there any more, and says what it was. A place beyond the end stays where it is.
     pub fn skip_gap(&mut self) -> Option<Gap> {
-        let (head, oldest) = (self.files.head(), self.files.oldest());
-        if self.seq > head {
-            self.go_to(oldest.saturating_sub(1));
-            return None;
-        }
+        let oldest = self.files.oldest();
         let gap = Gap { first: self.seq.saturating_add(1), last: oldest.saturating_sub(1) };
         (gap.first < oldest).then(|| {
             self.go_to(gap.last);
             gap
         })
+    }
+
+    /// Goes to the oldest line if this place is beyond the end: a chain that has begun anew is read from its beginning. For
+    /// readers who were level with the end once, and not for a number that anybody may name.
+    pub fn follow_new_chain(&mut self) {
+        if self.seq > self.files.head() {
+            self.go_to(self.files.oldest().saturating_sub(1));
+        }
     }
 
     /// How many lines and bytes come after this place.

@@ -3,16 +3,17 @@
 use std::{
     fmt,
     io::{self, BufRead},
+    time::Duration,
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
 use holdfast_core::{
-    Rule,
+    Rule, UnixTime,
     jose::{Algorithm, Limits, Object, PublicKey, UnverifiedJws, Value},
 };
 use serde::Deserialize;
 
-use crate::{ChainedLine, ControlEvent, Hash, Link};
+use crate::{ChainedLine, ControlEvent, Hash, Link, stamp::parse_rfc3339};
 
 /// The public keys that may sign checkpoints.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +73,7 @@ pub struct Report {
     pub last: Option<Link>,
     /// Checkpoints; with keys, those whose signature fits.
     pub checkpoints: u64,
-    /// Lines after the last checkpoint: that there were more of them would not be seen.
+    /// Lines after the last checkpoint: whoever can write the file can have changed, added or removed them.
     pub unsigned: u64,
     /// What an auditor should know and is no fault.
     pub notes: Vec<String>,
@@ -80,9 +81,28 @@ pub struct Report {
     pub faults: Vec<Fault>,
 }
 
+/// What the server that wrote a trail was told to do, and what was removed of it on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The line that the trail begins with: more than 1 if older files were removed on purpose.
+    pub first: u64,
+    /// `audit.checkpoint_lines`, or more: so many lines are never without a checkpoint.
+    pub lines: u64,
+    /// `audit.checkpoint_interval`, or more: nothing that is this much later, and [some minutes](SLACK), than a checkpoint
+    /// is without one of its own.
+    pub span: Duration,
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self { first: 1, lines: MOST_UNSIGNED, span: SPAN }
+    }
+}
+
 /// Reads a trail, file by file in the order of the chain.
 pub struct Verifier<'k> {
     keys: Option<&'k Keys>,
+    expected: Expected,
     report: Report,
     file: String,
     line: u64,
@@ -92,6 +112,21 @@ pub struct Verifier<'k> {
     is_fresh: bool,
     /// Whether the lack of checkpoints was told.
     told_unsigned: bool,
+    /// What the last checkpoint says of the time; with keys, the last one whose signature fits.
+    signed_at: Option<UnixTime>,
+    tail: Option<Tail>,
+}
+
+/// The lines after the last checkpoint.
+struct Tail {
+    file: String,
+    line: u64,
+    /// The number of the first of them in the chain.
+    first: u64,
+    /// The latest time that one of them gives itself.
+    latest: Option<UnixTime>,
+    /// Whether one has no time that can be read.
+    lacks_time: bool,
 }
 
 struct Outside {
@@ -121,13 +156,22 @@ impl<'k> Verifier<'k> {
     pub fn new(keys: Option<&'k Keys>) -> Self {
         Self {
             keys,
+            expected: Expected::default(),
             report: Report::default(),
             file: String::new(),
             line: 0,
             outside: None,
             is_fresh: true,
             told_unsigned: false,
+            signed_at: None,
+            tail: None,
         }
+    }
+
+    /// The same, for a trail of which this is known.
+    #[must_use]
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
     }
 
     /// Reads the next file.
@@ -153,7 +197,8 @@ impl<'k> Verifier<'k> {
     }
 
     /// What was found.
-    pub fn finish(self) -> Report {
+    pub fn finish(mut self) -> Report {
+        self.judge_tail();
         let mut report = self.report;
         if report.lines == 0 {
             report.faults.push(Fault {
@@ -162,11 +207,11 @@ impl<'k> Verifier<'k> {
                 what: "there is no line of a chain".to_owned(),
             });
         }
-        if report.unsigned > 0 {
+        if let (Some(tail), Some(last)) = (&self.tail, report.last) {
             report.notes.push(format!(
-                "{} lines follow the last checkpoint; if more of them were cut off, only the next file or the head that a \
-                 sink has would show it",
-                report.unsigned
+                "{} of the chain are not signed yet and may be forged, or more of them cut off; the lines that a sink was \
+                 told, or the next checkpoint, show it",
+                lines(tail.first, last.seq)
             ));
         }
         if self.keys.is_none() {
@@ -193,11 +238,14 @@ impl<'k> Verifier<'k> {
         self.report.last = Some(chained.link());
         self.report.lines += 1;
         self.report.unsigned += 1;
+        self.note_unsigned(&chained, line);
         self.is_fresh = false;
         match control {
             Some(Control { event, checkpoint, .. }) if event == ControlEvent::Checkpoint.as_str() => {
                 match self.checkpoint(&chained, checkpoint.as_deref().unwrap_or_default()) {
-                    Ok(()) => {
+                    Ok(at) => {
+                        self.signed_at = at;
+                        self.tail = None;
                         self.report.checkpoints += 1;
                         self.report.unsigned = 0;
                         self.told_unsigned = false;
@@ -207,21 +255,69 @@ impl<'k> Verifier<'k> {
             }
             Some(_) | None => {}
         }
-        if self.keys.is_some() && self.report.unsigned > MOST_UNSIGNED && !self.told_unsigned {
+        if self.keys.is_some() && self.report.unsigned > self.expected.lines && !self.told_unsigned {
             self.told_unsigned = true;
-            self.fault("there is no checkpoint in more than 10,000 lines; the server signs more often");
+            let most = self.expected.lines;
+            self.fault(&format!(
+                "there is no checkpoint in more than {most} lines, which may be forged; the server signs more often"
+            ));
         }
+    }
+
+    fn note_unsigned(&mut self, chained: &ChainedLine<'_>, line: &[u8]) {
+        let (file, number) = (&self.file, self.line);
+        let tail = self.tail.get_or_insert_with(|| Tail {
+            file: file.clone(),
+            line: number,
+            first: chained.seq,
+            latest: None,
+            lacks_time: false,
+        });
+        match time_of(line) {
+            Some(at) => tail.latest = tail.latest.max(Some(at)),
+            None => tail.lacks_time = true,
+        }
+    }
+
+    /// With keys, what nobody has signed must be as little as a server leaves unsigned.
+    fn judge_tail(&mut self) {
+        let (Some(tail), Some(last), Some(_)) = (&self.tail, self.report.last, self.keys) else { return };
+        let unsigned =
+            format!("{} of the chain are not signed yet and may be forged", lines(tail.first, last.seq));
+        let most = self.expected.span.saturating_add(SLACK);
+        let what = if self.report.checkpoints == 0 {
+            "no checkpoint is signed with a key that was given: whoever can write the file can have forged every line".to_owned()
+        } else if tail.lacks_time {
+            format!("{unsigned}: one of them has no time, which the server always writes")
+        } else if tail.latest.zip(self.signed_at).is_none_or(|(latest, signed)| latest.since(signed) > most) {
+            format!(
+                "{unsigned}: they go on for more than {} seconds after the last checkpoint, and the server signs sooner; if it \
+                 has begun again just now, verify once more when it has signed",
+                most.as_secs()
+            )
+        } else {
+            return;
+        };
+        let (file, line) = (tail.file.clone(), tail.line);
+        // Told even if there are a thousand already: it is about all of them.
+        self.report.faults.push(Fault { file, line, what });
     }
 
     /// Compares a line with the one before it.
     fn compare(&mut self, line: &ChainedLine<'_>) {
         let Some(last) = self.report.last else {
+            let first = self.expected.first;
             if line.seq == 1 && line.prev != Link::BEGINNING.hash {
                 self.fault("the first line of the chain names a line before it");
-            } else if line.seq > 1 {
-                let note = format!(
-                    "the chain begins with line {}; what came before is not in these files",
+            } else if line.seq != first {
+                self.fault(&format!(
+                    "the chain begins with line {} and not with line {first}: its beginning was cut off, or a file was not \
+                     given; if older files were removed on purpose, say with which line the trail shall begin",
                     line.seq
+                ));
+            } else if first > 1 {
+                let note = format!(
+                    "the chain begins with line {first}, as was said; what came before is not in these files"
                 );
                 self.report.notes.push(note);
             }
@@ -256,7 +352,8 @@ impl<'k> Verifier<'k> {
         self.fault(&what);
     }
 
-    fn checkpoint(&self, line: &ChainedLine<'_>, jws: &str) -> Result<(), String> {
+    /// When it was signed, as it says itself.
+    fn checkpoint(&self, line: &ChainedLine<'_>, jws: &str) -> Result<Option<UnixTime>, String> {
         let parsed =
             UnverifiedJws::parse_token(jws).map_err(|_| "the checkpoint is not readable".to_owned())?;
         let says = |claims: &Object| {
@@ -267,11 +364,15 @@ impl<'k> Verifier<'k> {
         if parsed.typ() != Some(CHECKPOINT_TYPE) || line.seq == 0 || !says(parsed.unverified_claims()) {
             return Err("the checkpoint signs another place of the chain".to_owned());
         }
-        let Some(keys) = self.keys else { return Ok(()) };
+        let signed_at = match parsed.unverified_claims().member("iat") {
+            Some(Value::Number(iat)) => iat.as_u64().map(UnixTime::from_secs),
+            Some(_) | None => None,
+        };
+        let Some(keys) = self.keys else { return Ok(signed_at) };
         let key = parsed.key_id().and_then(|id| keys.find(id));
         let key = key.ok_or("the checkpoint is signed with a key that is not among the given ones")?;
         let signed = parsed.verify(key, Rule::T04).is_ok();
-        if signed { Ok(()) } else { Err("the signature of the checkpoint does not fit".to_owned()) }
+        if signed { Ok(signed_at) } else { Err("the signature of the checkpoint does not fit".to_owned()) }
     }
 
     fn outside(&mut self, line: &[u8]) {
@@ -347,6 +448,18 @@ impl Outside {
     }
 }
 
+/// The time that a line begins with.
+fn time_of(line: &[u8]) -> Option<UnixTime> {
+    let text = line.strip_prefix(TIME)?;
+    let end = text.iter().position(|byte| *byte == b'"')?;
+    parse_rfc3339(std::str::from_utf8(text.get(..end)?).ok()?)
+}
+
+/// Some lines in words.
+fn lines(first: u64, last: u64) -> String {
+    format!("lines {first} to {last}")
+}
+
 fn control_of(line: &[u8]) -> Option<Control> {
     let is_control = line.windows(CONTROL.len()).take(MOST_BEFORE_EVENT).any(|window| window == CONTROL);
     is_control.then(|| serde_json::from_slice(line).ok()).flatten()
@@ -357,6 +470,14 @@ pub const CHECKPOINT_TYPE: &str = "holdfast-audit+jwt";
 
 /// More lines than this are never without a checkpoint.
 pub const MOST_UNSIGNED: u64 = 10_000;
+
+/// How far clocks and busy disks may put off a checkpoint.
+pub const SLACK: Duration = Duration::from_secs(300);
+
+/// Five times what `audit.checkpoint_interval` is if nobody has set it.
+const SPAN: Duration = Duration::from_secs(300);
+
+const TIME: &[u8] = b"{\"time\":\"";
 
 /// The event stands behind the time; nobody else can write a quotation mark in front of it.
 const CONTROL: &[u8] = b"\"event\":\"audit.";

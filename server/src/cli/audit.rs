@@ -5,10 +5,11 @@ use std::{
     fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{Args, Subcommand};
-use holdfast_audit::{Keys, Report, Verifier, first_line};
+use holdfast_audit::{Expected, Keys, Report, Verifier, first_line};
 use zeroize::Zeroizing;
 
 use super::Exit;
@@ -49,6 +50,15 @@ struct Verify {
     /// The file of the root keys, from which they are made.
     #[arg(long, value_name = "FILE")]
     root_key_file: Option<PathBuf>,
+    /// The line that the trail begins with, if older files were removed on purpose, as audit.keep does.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    from_seq: u64,
+    /// audit.checkpoint_interval in seconds, if it was ever more than 300.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    checkpoint_interval: u64,
+    /// audit.checkpoint_lines at its highest. Less than the default finds more.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    checkpoint_lines: u64,
 }
 
 pub(super) fn audit(arguments: &Arguments) -> Exit {
@@ -91,7 +101,12 @@ fn judge(verify: &Verify) -> Result<Report, String> {
         files.push((first_line(&file).map_err(told)?.unwrap_or(u64::MAX), path, file));
     }
     files.sort_by_key(|(first, _, _)| *first);
-    let mut verifier = Verifier::new(keys.as_ref());
+    let expected = Expected {
+        first: verify.from_seq,
+        lines: verify.checkpoint_lines,
+        span: Duration::from_secs(verify.checkpoint_interval),
+    };
+    let mut verifier = Verifier::new(keys.as_ref()).expecting(expected);
     for (_, path, file) in files {
         let text = BufReader::with_capacity(1 << 20, file);
         verifier.file(&path.display().to_string(), text).map_err(|error| unreadable(path, &error))?;
@@ -118,6 +133,9 @@ fn told(report: &Report) -> Exit {
     };
     let (lines, checkpoints) = (report.lines, report.checkpoints);
     let _ = write!(words, "{verdict}: {lines} lines, {checkpoints} checkpoints");
+    if report.unsigned > 0 {
+        let _ = write!(words, ", the last {} not signed", report.unsigned);
+    }
     if let Some(end) = report.last {
         let _ = write!(words, ", ending with line {}, hash {}", end.seq, end.hash);
     }
@@ -155,10 +173,24 @@ mod tests {
     }
 
     fn run(folder: &Path, file: &str, root_key: &str) -> (u8, String) {
-        let verify =
-            Verify { files: vec![folder.join(file)], jwks: None, root_key_file: Some(folder.join(root_key)) };
-        let exit = audit(&Arguments { command: Command::Verify(verify) });
+        let exit = audit(&Arguments {
+            command: Command::Verify(Verify {
+                root_key_file: Some(folder.join(root_key)),
+                ..of(folder.join(file))
+            }),
+        });
         (exit.code, exit.words)
+    }
+
+    fn of(file: PathBuf) -> Verify {
+        Verify {
+            files: vec![file],
+            jwks: None,
+            root_key_file: None,
+            from_seq: 1,
+            checkpoint_interval: 300,
+            checkpoint_lines: 10_000,
+        }
     }
 
     #[test]
@@ -176,7 +208,10 @@ mod tests {
         assert_eq!(run(folder, "audit.jsonl", "rotated.key").0, 0, "former keys are known");
         let (code, words) = run(folder, "audit.jsonl", "other.key");
         assert!(
-            code == 1 && words.contains("4 faults") && words.contains("not among the given ones"),
+            code == 1
+                && words.contains("5 faults")
+                && words.contains("can have forged every line")
+                && words.contains("not among the given ones"),
             "{words}"
         );
         let (code, words) = run(folder, "audit.jsonl", "none.key");
@@ -211,8 +246,7 @@ mod tests {
         let exit = audit(&Arguments { command: Command::Keys(KeysOf { root_key_file: root.clone() }) });
         fs::write(&set, exit.words).unwrap();
         let verify = |jwks: &Path| {
-            let verify =
-                Verify { files: vec![trail.clone()], jwks: Some(jwks.to_owned()), root_key_file: None };
+            let verify = Verify { jwks: Some(jwks.to_owned()), ..of(trail.clone()) };
             audit(&Arguments { command: Command::Verify(verify) })
         };
         assert_eq!(verify(&set).code, 0);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use holdfast_audit::format::shown;
 use holdfast_policy::{Effect, Explained, Modes, Policies, Recorded, Ruling, SHIPPED, Situation, Subject};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -173,14 +174,14 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
     }
     let mut words = format!(
         "user      {}\nrequest   {} {}{}\ndecision  {}\n",
-        subject.user,
-        subject.method,
-        subject.app,
-        if subject.route.is_empty() { String::new() } else { format!(" {}", subject.route) },
+        shown(&subject.user),
+        shown(&subject.method),
+        shown(&subject.app),
+        if subject.route.is_empty() { String::new() } else { format!(" {}", shown(&subject.route)) },
         decided(&explanation.ruling),
     );
     for error in &explanation.ruling.errors {
-        let _ = writeln!(words, "failed    {error}");
+        let _ = writeln!(words, "failed    {}", shown(&error.to_string()));
     }
     for rule in explanation.rules.iter().filter(|rule| rule.objected) {
         let _ = writeln!(words, "\nobjects   {} ({}, {})", rule.id, rule.decision, rule.mode);
@@ -203,7 +204,7 @@ fn explained(rule: &Explained) -> Value {
 fn saw(words: &mut String, rule: &Explained) {
     for (path, value) in &rule.saw {
         let value = value.as_ref().map_or_else(|| "absent".to_owned(), Value::to_string);
-        let _ = writeln!(words, "          {path} = {value}");
+        let _ = writeln!(words, "          {path} = {}", shown(&value));
     }
 }
 
@@ -266,7 +267,8 @@ impl Tally {
             of.alone += u64::from(stopping == 1 && Some(hit.mode.allows(hit.decision)) == strongest);
             let is_new = of.users.insert(recorded.subject.user.clone());
             if is_new && of.examples.len() < EXAMPLES {
-                let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+                // Whoever has chosen the name of a user shall not move the terminal of an operator.
+                let text = |name: &str| shown(event.get(name).and_then(Value::as_str).unwrap_or("?"));
                 of.examples.push(format!("{} {} {}", text("time"), text("user"), text("request_id")));
             }
         }
@@ -325,3 +327,26 @@ fn replay_all(replay: &Replay, policies: &Policies) -> Result<Exit, Exit> {
 
 const EXAMPLES: usize = 3;
 const MOST_BYTES: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trail_says_moves_no_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let request = folder.path().join("request.json");
+        let subject = json!({ "user": "al\u{1b}[2Jice\n\u{9b}", "app": "shop\u{7}", "method": "GET\r" });
+        std::fs::write(&request, json!({ "subject": subject }).to_string()).unwrap();
+        let which = Which { policy: None, config: None };
+        let explain = Explain { request, which, json: false };
+        let exit = policy(&Arguments { command: Command::Explain(explain) }, Vec::new());
+        assert_eq!(exit.code, 0, "{}", exit.words);
+        assert!(
+            exit.words.starts_with("user      al␛[2Jice␊\u{fffd}\nrequest   GET␍ shop␇\n"),
+            "{}",
+            exit.words
+        );
+        assert!(!exit.words.chars().any(|character| character.is_control() && character != '\n'));
+    }
+}

@@ -13,7 +13,7 @@ use holdfast_audit::Reader;
 use holdfast_core::{UnixTime, check::Decision, cookie::AuthenticCookie};
 use holdfast_policy::Policies;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     Demo,
@@ -25,7 +25,7 @@ use crate::{
     extract::cookies::Credential,
     respond::{Problem, ProblemCode},
     routes::events::STREAM_TYPE,
-    telemetry::Listening,
+    telemetry::{ListenerPlace, Listening},
 };
 
 /// Tells the session of the cookie, and no other. What it opens lasts no longer than that cookie: the browser comes again
@@ -49,7 +49,7 @@ pub(super) async fn events(
     let cookie = cookie.get();
     let off = || Problem::of(ProblemCode::AuditOff, "no audit trail is kept here; set audit.file");
     let listening = demo.house.audit.listen().ok_or_else(off)?;
-    let place = demo.house.audit.listener().ok_or_else(|| {
+    let place = demo.house.audit.listener(Some(&demo.app.name)).ok_or_else(|| {
         let detail = "as many pages watch as this server has places for; close one, and reload this one";
         Problem::of(ProblemCode::TooManyListeners, detail)
             .with(header::RETRY_AFTER, HeaderValue::from_static("10"))
@@ -89,7 +89,7 @@ struct Follower {
     /// When the cookie that opened this runs out.
     until: UnixTime,
     demo: Arc<Demo>,
-    _place: OwnedSemaphorePermit,
+    _place: ListenerPlace,
 }
 
 /// Whose lines are told.
@@ -110,6 +110,7 @@ impl Follower {
             self.listening.head.mark_unchanged();
             let (mut reader, told) = (self.reader.take()?, Arc::clone(&self.told));
             let read = spawn_blocking(move || {
+                reader.follow_new_chain();
                 reader.skip_gap();
                 let mut entries = Vec::new();
                 let progress = reader.read(MOST_AT_ONCE, |_, line| {

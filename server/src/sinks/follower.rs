@@ -106,6 +106,7 @@ impl Follower {
             return None;
         }
         self.listening.head.mark_unchanged();
+        reader.follow_new_chain();
         if let Some(gap) = reader.skip_gap() {
             self.tell_of_loss(gap).await;
         }

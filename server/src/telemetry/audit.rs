@@ -11,9 +11,13 @@ use std::{
 
 use holdfast_audit::{Files, Observer, Target, Trail, rfc3339};
 use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime, trace::TraceId};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
-use super::{Log, line::Line};
+use super::{
+    Log,
+    line::Line,
+    listeners::{ListenerPlace, Listeners},
+};
 use crate::Clock;
 
 /// Where events go.
@@ -26,7 +30,7 @@ pub(crate) struct Audit {
     /// Whether those who listen shall go.
     ending: watch::Sender<bool>,
     /// The places of those who listen.
-    places: Arc<Semaphore>,
+    places: Listeners,
 }
 
 /// What somebody needs who follows the trail: its files, and to be told that there is more.
@@ -59,7 +63,7 @@ impl Audit {
             lost: Arc::default(),
             head: watch::Sender::new(0),
             ending: watch::Sender::new(false),
-            places: Arc::new(Semaphore::new(MOST_LISTENERS)),
+            places: Listeners::default(),
         }
     }
 
@@ -88,7 +92,7 @@ impl Audit {
                 Some(Arc::new(Trail::begin(target, now, Box::new(observer), Arc::clone(&lost))?))
             }
         };
-        let places = Arc::clone(&self.places);
+        let places = self.places.clone();
         Ok(Self { trail, lost, head, ending: watch::Sender::new(false), places })
     }
 
@@ -109,9 +113,9 @@ impl Audit {
         Some(Listening { files, head: self.head.subscribe(), ending: self.ending.subscribe() })
     }
 
-    /// A place for somebody who listens; none if all are taken.
-    pub(crate) fn listener(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    /// A place for an app, or for an operator, who listens; none if all of theirs are taken.
+    pub(crate) fn listener(&self, app: Option<&str>) -> Option<ListenerPlace> {
+        self.places.take(app)
     }
 
     /// Tells those who listen to go: what they may see is judged when they come again.
@@ -296,6 +300,3 @@ impl Event<'_> {
         line.end();
     }
 }
-
-/// Each holds a connection for hours.
-const MOST_LISTENERS: usize = 64;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod line;
+mod listeners;
 pub(crate) mod log;
 pub(crate) mod metrics;
 #[cfg(feature = "otlp")]
@@ -13,6 +14,7 @@ mod spans;
 
 pub(crate) use audit::{Audit, Event, EventName, Listening, Witness};
 pub(crate) use holdfast_audit::{parse_rfc3339, rfc3339};
+pub(crate) use listeners::ListenerPlace;
 pub(crate) use log::Log;
 pub(crate) use metrics::{Metrics, SinkMetrics};
 pub(crate) use refusals::{RefusalCode, RefusalLines};

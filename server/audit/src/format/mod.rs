@@ -11,6 +11,7 @@ pub use cef::cef;
 pub use ecs::ecs;
 pub use ocsf::ocsf;
 pub use rfc5424::{Sender, frame, rfc5424, with_message};
+pub use text::shown;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -11,6 +11,11 @@ pub(super) fn visible(character: char) -> char {
     }
 }
 
+/// A text for a terminal: control characters, which could move it, are shown by their pictures or as U+FFFD.
+pub fn shown(text: &str) -> String {
+    text.chars().map(visible).collect()
+}
+
 /// At most `most` bytes of a text, cut between characters; what is cut ends with `…`, which counts.
 pub(super) fn cut(text: &str, most: usize) -> (&str, &'static str) {
     if text.len() <= most {
@@ -35,6 +40,11 @@ mod tests {
             let (head, mark) = cut(&text, most);
             assert!(head.len() + mark.len() <= most && text.starts_with(head), "{most}");
         }
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_but_text() {
+        assert_eq!(shown("al\u{1b}[2Jice\r\n\u{9b}é"), "al␛[2Jice␍␊\u{fffd}é");
     }
 
     #[test]

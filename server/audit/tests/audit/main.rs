@@ -1,6 +1,8 @@
 //! The trail as a whole: written, broken, and verified.
 
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod ocsf;
 #[cfg(test)]
 mod stage;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_audit::{Checkpoints, Observer, Report, Rotation, Settings, Target, Trail, Verifier};
+use holdfast_audit::{Checkpoints, Expected, Observer, Report, Rotation, Settings, Target, Trail, Verifier};
 use holdfast_core::UnixTime;
 
 /// A clock that stands until it is moved.
@@ -56,7 +56,11 @@ pub(super) fn tell(trail: &Trail, numbers: std::ops::Range<usize>) {
 }
 
 pub(super) fn verify(files: &[&Path]) -> Report {
-    let mut verifier = Verifier::new(None);
+    verify_from(1, files)
+}
+
+pub(super) fn verify_from(first: u64, files: &[&Path]) -> Report {
+    let mut verifier = Verifier::new(None).expecting(Expected { first, ..Expected::default() });
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy();
         verifier.file(&name, io::BufReader::new(std::fs::File::open(file).unwrap())).unwrap();

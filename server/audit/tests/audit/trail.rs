@@ -169,8 +169,22 @@ fn files_change_by_size_and_the_oldest_go() {
     let gap = reader.skip_gap().unwrap();
     assert_eq!((gap.first, gap.last), (1, oldest - 1));
     assert_eq!(reader.skip_gap(), None);
-    let report = verify(&all.iter().map(|path| path.as_path()).collect::<Vec<_>>());
+    let mut beyond = Reader::after(Arc::clone(&kept), kept.head() + 1);
+    assert_eq!((beyond.skip_gap(), beyond.seq()), (None, kept.head() + 1));
+    let progress = beyond.read(usize::MAX, |seq, _| panic!("line {seq} is not asked for")).unwrap();
+    assert_eq!((progress.is_at_end, beyond.seq(), beyond.behind().0), (true, kept.head() + 1, 0));
+    beyond.follow_new_chain();
+    assert_eq!(beyond.seq(), oldest - 1);
+    let all: Vec<_> = all.iter().map(|path| path.as_path()).collect();
+    let report = verify_from(oldest, &all);
     assert_eq!((report.faults.as_slice(), report.first), (&[][..], Some(oldest)), "{report:?}");
+    for first in [1, oldest - 1, oldest + 1] {
+        let report = verify_from(first, &all);
+        assert_eq!(report.faults.len(), 1, "{report:?}");
+        assert!(
+            report.faults[0].what.contains(&format!("begins with line {oldest} and not with line {first}"))
+        );
+    }
 
     let again = Clock::default().begin(target());
     assert_eq!(again.files().oldest(), oldest, "the files are found again");

@@ -12,14 +12,14 @@ use futures_util::stream;
 use holdfast_audit::Reader;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{filter::Filter, listen, unreadable};
 use crate::{
     extract::Permit,
     house::Holdfast,
     respond::{Problem, ProblemCode},
-    telemetry::Listening,
+    telemetry::{ListenerPlace, Listening},
 };
 
 /// Each listener reads the files by itself, as fast as it takes what it reads: nothing waits for it in memory. One that
@@ -44,8 +44,8 @@ pub(crate) async fn stream(
             })?
         }
     };
-    let place = house.audit.listener().ok_or_else(|| {
-        let detail = "there are as many listeners as this server has places for; try again later, or page through /v1/events";
+    let place = house.audit.listener(permit.app()).ok_or_else(|| {
+        let detail = "there are as many listeners as this server has places for, or as one app may have; try again later, or page through /v1/events";
         Problem::of(ProblemCode::TooManyListeners, detail)
             .with(header::RETRY_AFTER, HeaderValue::from_static("10"))
     })?;
@@ -86,7 +86,7 @@ struct Listener {
     listening: Listening,
     /// Whether it has reached the end of the trail before.
     is_level: bool,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<ListenerPlace>,
 }
 
 impl Listener {

@@ -78,6 +78,9 @@ async fn events_come_as_they_are_written() -> Result<()> {
     let mut resumed = Listener::open(&server, TOKEN, "", Some(&id)).await?;
     resumed.until("\"user\":\"carol\"").await?.context("ended")?;
     assert!(!resumed.text.contains("\"user\":\"bob\""), "{}", resumed.text);
+    // What is beyond the end is waited for; nothing is told from the beginning.
+    let mut beyond = Listener::open(&server, TOKEN, "?after=1000000", None).await?;
+    assert!(timeout(Duration::from_millis(300), beyond.until("event:")).await.is_err(), "{}", beyond.text);
     let mut from_the_beginning = Listener::open(&server, TOKEN, "?after=0", None).await?;
     from_the_beginning.until("\"user\":\"carol\"").await?.context("ended")?;
     assert!(from_the_beginning.text.contains("\"user\":\"before\""));
@@ -107,7 +110,7 @@ async fn a_new_configuration_and_the_end_end_it() -> Result<()> {
 async fn there_are_so_many_places() -> Result<()> {
     let server = Server::start().await?;
     let mut listeners = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..16 {
         listeners.push(Listener::open(&server, TOKEN, "", None).await?);
     }
     let full = server.app(Method::GET, "/v1/events/stream").send().await?;
@@ -115,6 +118,9 @@ async fn there_are_so_many_places() -> Result<()> {
         (full.status, full.code(), full.header("retry-after")),
         (503, "too_many_listeners", Some("10"))
     );
+    // An app has taken its quarter, and nothing of others.
+    listeners.push(Listener::open(&server, OTHER_TOKEN, "", None).await?);
+    listeners.push(Listener::open(&server, OPERATOR_TOKEN, "", None).await?);
     drop(listeners);
     for attempt in 0.. {
         server.login("somebody").await?;
