@@ -181,7 +181,7 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
         decided(&explanation.ruling),
     );
     for error in &explanation.ruling.errors {
-        let _ = writeln!(words, "failed    {}", shown(&error.to_string()));
+        let _ = writeln!(words, "failed    {}", shown(error));
     }
     for rule in explanation.rules.iter().filter(|rule| rule.objected) {
         let _ = writeln!(words, "\nobjects   {} ({}, {})", rule.id, rule.decision, rule.mode);
