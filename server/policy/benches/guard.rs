@@ -2,7 +2,6 @@
 //!
 //! `cargo bench -p holdfast-policy`
 
-#![expect(missing_docs, reason = "criterion's macros make functions without")]
 #![expect(clippy::expect_used, reason = "what is not as it should be ends the benchmark")]
 
 use std::{hint::black_box, net::IpAddr, sync::Arc, time::Duration};

@@ -60,7 +60,7 @@ pub(crate) fn jwks() -> Operation {
 }
 
 fn filtered(operation: Operation) -> Operation {
-    let text = || json!({ "type": "string" });
+    let text = || json!({ "type": "string", "maxLength": 256 });
     operation
         .query("user", false, "Of this user alone.", text())
         .query("session", false, "Of this session alone.", text())

@@ -32,7 +32,8 @@ impl Filter {
         session: Option<String>,
         event: Option<String>,
     ) -> Result<Self, Problem> {
-        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST);
+        let is_long =
+            |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > LONGEST);
         if [&user, &session, &event].into_iter().any(is_long) {
             return Err(Problem::bad_request("user, session and event have at most 256 characters"));
         }
@@ -55,4 +56,4 @@ impl Filter {
 }
 
 /// A user's name has at most 256 characters.
-const LONGEST: usize = 1024;
+const LONGEST: usize = 256;
