@@ -62,7 +62,7 @@ impl Assertions {
             scope: record.grant.as_ref().map(|grant| &*grant.scope),
             acr: auth.and_then(|auth| auth.acr.as_deref()),
             amr: auth.map_or(&[], |auth| &auth.amr),
-            auth_time: auth.and_then(|auth| auth.auth_time).unwrap_or(record.began_at).as_secs(),
+            auth_time: record.auth_time().as_secs(),
             iat: now.as_secs(),
             exp: expires_at.as_secs(),
             htm: subject.method,

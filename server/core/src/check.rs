@@ -246,10 +246,7 @@ fn judge_requirements(session: &Session, requirements: &Requirements, now: UnixT
     if requirements.binding.is_some_and(|level| session.level() < level) {
         return answer(Decision::StepUp, Reason::BindingRequired);
     }
-    // Nobody authenticates for a session after it was made; a later time is a wrong clock, and must not last longer.
-    let authenticated_at = record.auth.as_ref().and_then(|auth| auth.auth_time).unwrap_or(record.began_at);
-    let authenticated_at = authenticated_at.min(record.created_at);
-    if requirements.max_auth_age.is_some_and(|age| now.since(authenticated_at) > age) {
+    if requirements.max_auth_age.is_some_and(|age| now.since(record.authenticated_at()) > age) {
         return answer(Decision::StepUp, Reason::AuthTooOld);
     }
     match (requirements.max_proof_age, &record.binding) {

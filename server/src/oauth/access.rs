@@ -79,7 +79,7 @@ impl AccessTokens {
             cnf: Confirmation { jkt: &binding.key.thumbprint().to_string() },
             acr: auth.and_then(|auth| auth.acr.as_deref()),
             amr: auth.map(|auth| &*auth.amr).filter(|amr| !amr.is_empty()),
-            auth_time: auth.and_then(|auth| auth.auth_time).unwrap_or(record.began_at).as_secs(),
+            auth_time: record.auth_time().as_secs(),
         };
         let token = self.keys.at(now)?.signer.token("at+jwt", &claims).ok_or(Trouble::Randomness)?;
         Ok((token, expires_at.as_secs().saturating_sub(now.as_secs())))

@@ -79,9 +79,7 @@ impl<'a> SessionView<'a> {
             auth: AuthView {
                 acr: record.auth.as_ref().and_then(|auth| auth.acr.as_deref()),
                 amr: record.auth.as_ref().map_or(&[], |auth| &auth.amr),
-                auth_time: rfc3339(
-                    record.auth.as_ref().and_then(|auth| auth.auth_time).unwrap_or(record.began_at),
-                ),
+                auth_time: rfc3339(record.auth_time()),
             },
             client: ClientView {
                 ip: record.client.as_ref().and_then(|client| client.ip),

@@ -159,8 +159,7 @@ fn posture(house: &Holdfast, record: &Record, now: UnixTime) -> Posture {
 /// What others have told of a session or its user since that user authenticated. A login is the answer to it.
 fn told(house: &Holdfast, record: &Record) -> Told {
     let Some(heard) = house.told.about(&record.app, &record.user, record.id) else { return Told::default() };
-    let claimed = record.auth.as_deref().and_then(|auth| auth.auth_time).unwrap_or(record.began_at);
-    let authenticated_at = claimed.min(record.created_at);
+    let authenticated_at = record.authenticated_at();
     let risk = heard.risk.filter(|(_, since)| since.at() >= authenticated_at);
     Told {
         risk: match risk {

@@ -63,8 +63,8 @@ struct Rate {
 struct Judged {
     score: Score,
     count: u64,
-    usual: u64,
-    limit: u64,
+    usual: f64,
+    limit: f64,
 }
 
 impl Rate {
@@ -118,19 +118,13 @@ impl Rate {
         let (count, limit) = (inexact(of_now.count), of_now.limit(floor));
         // At the limit half an alarm, at twice as much a whole one.
         let score = if count > limit { Score::of_share(count / limit / 2.0) } else { Score::NONE };
-        Judged { score, count: of_now.count, usual: whole(of_now.mean), limit: whole(limit) }
+        Judged { score, count: of_now.count, usual: of_now.mean, limit }
     }
 }
 
 #[expect(clippy::as_conversions, reason = "means and limits need no last digit")]
 fn inexact(number: u64) -> f64 {
     number as f64
-}
-
-#[expect(clippy::as_conversions, reason = "a number for people; the conversion saturates")]
-#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "the same")]
-fn whole(number: f64) -> u64 {
-    number.round() as u64
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

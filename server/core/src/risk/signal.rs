@@ -85,6 +85,9 @@ impl Score {
     /// The strongest.
     pub const FULL: Self = Self(100);
 
+    /// From here on something is not believed to be the owner's doing, and nothing is learned from it.
+    pub const STRANGE: Self = Self(40);
+
     /// A score; whatever is more than 100 is 100.
     pub const fn new(score: u8) -> Self {
         if score > 100 { Self::FULL } else { Self(score) }
@@ -153,6 +156,15 @@ pub enum Factor {
 impl From<u64> for Factor {
     fn from(number: u64) -> Self {
         Self::Number(number)
+    }
+}
+
+impl From<f64> for Factor {
+    /// To the next whole number: people read it.
+    #[expect(clippy::as_conversions, reason = "the conversion saturates")]
+    #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "the same")]
+    fn from(number: f64) -> Self {
+        Self::Number(number.round() as u64)
     }
 }
 

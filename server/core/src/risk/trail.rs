@@ -151,7 +151,7 @@ impl Trail {
 
     /// Whether something was strange enough about the login that nothing that came of it is to be learned.
     pub fn began_strangely(&self) -> bool {
-        self.at_login.iter().any(|signal| signal.score >= STRANGE)
+        self.at_login.iter().any(|signal| signal.score >= Score::STRANGE)
     }
 
     /// Counts bytes that the app has sent from a route that exports.
@@ -400,9 +400,6 @@ fn cleared(signal: Signal) -> Signal {
 
 /// A request that is no stranger than this moves the owner's place without a question.
 const TOLERATED: Score = Score::new(20);
-
-/// A login that is as strange as this may be somebody else's.
-const STRANGE: Score = Score::new(40);
 
 /// From here on a bound session is asked for a proof.
 const ASKED: Score = Score::new(30);

@@ -49,9 +49,9 @@ pub fn impossible_travel(leg: &Leg<'_>) -> Option<Signal> {
         damped.push("known place");
     }
     let mut signal = Signal::new(SignalName::TravelImpossible, score)
-        .because("km", whole(distance))
+        .because("km", distance)
         .because("seconds", leg.elapsed.as_secs())
-        .because("km_h", whole(speed));
+        .because("km_h", speed);
     for (name, place) in [("from", leg.from), ("to", leg.to)] {
         signal = signal.because(name, place.to_string());
     }
@@ -78,12 +78,6 @@ pub fn two_continents(here: &Place, there: &Place, is_one_session: bool) -> Opti
         .because("here", one.as_str())
         .because("there", two.as_str());
     Some(signal.because("sessions", if is_one_session { 1_u64 } else { 2 }))
-}
-
-#[expect(clippy::as_conversions, reason = "a number for people; the conversion saturates")]
-#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "the same")]
-fn whole(number: f64) -> u64 {
-    number.round() as u64
 }
 
 /// Clocks of databases and proxies are not better than this, and no division is by zero.

@@ -36,6 +36,19 @@ pub struct Record {
     pub ended: Option<Ended>,
 }
 
+impl Record {
+    /// When the user authenticated: as the app told it, or when the login came.
+    pub fn auth_time(&self) -> UnixTime {
+        self.auth.as_deref().and_then(|auth| auth.auth_time).unwrap_or(self.began_at)
+    }
+
+    /// The time that ages of a login are counted from. Nobody authenticates for a session after it was made; a later time
+    /// is a wrong clock, and must not last longer.
+    pub fn authenticated_at(&self) -> UnixTime {
+        self.auth_time().min(self.created_at)
+    }
+}
+
 /// How a user authenticated, as the app tells it (OpenID Connect Core §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Auth {

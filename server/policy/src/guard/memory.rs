@@ -68,6 +68,15 @@ struct Weighed {
     decided: Vec<(Key, Arc<Policies>, Arc<Outcome>)>,
 }
 
+impl Weighed {
+    /// What these policies decided about a request that is the same to them, if they did.
+    fn decided(&self, question: &Question<'_>, policies: &Arc<Policies>) -> Option<Arc<Outcome>> {
+        let key = Key::of(question, policies);
+        let mut same = self.decided.iter().filter(|(of, by, _)| *of == key && Arc::ptr_eq(by, policies));
+        same.next().map(|(_, _, outcome)| Arc::clone(outcome))
+    }
+}
+
 /// A request as it was weighed.
 #[derive(Clone)]
 pub(super) struct Seen {
@@ -166,17 +175,18 @@ impl Memory {
         }
         entry.used_at = now;
         entry.trail.seen_again(from, now);
-        let key = Key::of(question, policies);
-        let decided = weighed.decided.iter();
-        let decided = decided.filter(|(of, by, _)| *of == key && Arc::ptr_eq(by, policies));
-        let outcome = decided.map(|(_, _, outcome)| Arc::clone(outcome)).next();
-        Some((weighed.seen.clone(), outcome))
+        Some((weighed.seen.clone(), weighed.decided(question, policies)))
     }
 
-    /// Remembers what was weighed. If nothing that policies see has changed, what they decided still holds, and what was
-    /// weighed before is given back.
-    pub(super) fn remember(&self, question: &Question<'_>, seen: Seen) -> Seen {
-        let Some(shard) = self.shard(question.record.id) else { return seen };
+    /// Remembers what was weighed. If nothing that policies see has changed, what they decided still holds, and is given back
+    /// with what was weighed before.
+    pub(super) fn remember(
+        &self,
+        question: &Question<'_>,
+        policies: &Arc<Policies>,
+        seen: Seen,
+    ) -> (Seen, Option<Arc<Outcome>>) {
+        let Some(shard) = self.shard(question.record.id) else { return (seen, None) };
         if let Some(entry) = shard.lock().get_mut(&question.record.id) {
             let binding = question.record.binding.as_deref().map(|binding| (binding.method, binding.level));
             let same = entry.weighed.take().filter(|before| {
@@ -188,7 +198,7 @@ impl Memory {
                 Some(before) => (before.seen, before.decided),
                 None => (seen, Vec::new()),
             };
-            entry.weighed = Some(Weighed {
+            let weighed = entry.weighed.insert(Weighed {
                 from: question.client_ip.map(Network::of),
                 fields: question.fields.digest(),
                 revision: question.record.revision,
@@ -200,22 +210,9 @@ impl Memory {
                 seen: seen.clone(),
                 decided,
             });
-            return seen;
+            return (seen, weighed.decided(question, policies));
         }
-        seen
-    }
-
-    /// What policies decided about a request with this key, if they did.
-    pub(super) fn decided(
-        &self,
-        question: &Question<'_>,
-        key: Key,
-        policies: &Arc<Policies>,
-    ) -> Option<Arc<Outcome>> {
-        let shard = self.shard(question.record.id)?.lock();
-        let decided = shard.get(&question.record.id)?.weighed.as_ref()?.decided.iter();
-        let mut same = decided.filter(|(of, by, _)| *of == key && Arc::ptr_eq(by, policies));
-        same.next().map(|(_, _, outcome)| Arc::clone(outcome))
+        (seen, None)
     }
 
     /// Keeps what was decided, and says whether it is news: policies object that did not object to the request before.

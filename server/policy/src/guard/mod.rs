@@ -59,11 +59,8 @@ impl Memory {
         if question.is_stale_copy || question.target.is_export() {
             return None;
         }
-        let (seen, cached) = self.recall(question, policies)?;
-        match cached {
-            Some(outcome) => Some(Answer { outcome, is_news: false }),
-            None => Some(self.decide(question, policies, &seen)),
-        }
+        let (seen, decided) = self.recall(question, policies)?;
+        Some(self.answer(question, policies, &seen, decided))
     }
 
     /// Weighs everything, and asks the policies. `profile` is what is usual for the user; it may have learned something.
@@ -93,7 +90,7 @@ impl Memory {
             let evidence = match (is_vouched_for, assessment.proved_here && !trail.trail.began_strangely()) {
                 (true, _) | (_, true) => Some(Evidence::Proof),
                 // What is only tried is not learned.
-                (false, false) => (assessment.highest() < STRANGE).then_some(Evidence::Use),
+                (false, false) => (assessment.highest() < Score::STRANGE).then_some(Evidence::Use),
             };
             (assessment, evidence)
         });
@@ -104,11 +101,8 @@ impl Memory {
             location: from.map_or(Location::Unknown, |from| from.location),
             assessment: Arc::new(assessment),
         };
-        let seen = self.remember(question, seen);
-        match self.decided(question, Key::of(question, policies), policies) {
-            Some(outcome) => Answer { outcome, is_news: false },
-            None => self.decide(question, policies, &seen),
-        }
+        let (seen, decided) = self.remember(question, policies, seen);
+        self.answer(question, policies, &seen, decided)
     }
 
     fn learn(&self, record: &Record, visit: &Visit, evidence: Evidence, profile: &mut Profile) {
@@ -122,7 +116,17 @@ impl Memory {
         }
     }
 
-    fn decide(&self, question: &Question<'_>, policies: &Arc<Policies>, seen: &Seen) -> Answer {
+    /// What was decided, or else what the policies say now.
+    fn answer(
+        &self,
+        question: &Question<'_>,
+        policies: &Arc<Policies>,
+        seen: &Seen,
+        decided: Option<Arc<Outcome>>,
+    ) -> Answer {
+        if let Some(outcome) = decided {
+            return Answer { outcome, is_news: false };
+        }
         let (subject, situation) = (question.subject(), question.situation(seen));
         let ruling = policies.decide(&subject, &situation);
         let record = audit::record(&subject, &situation, &seen.assessment, &ruling);
@@ -153,7 +157,7 @@ impl Memory {
         };
         let found = weigh_login(&about, profile);
         let location = from.map_or(Location::Unknown, |from| from.location);
-        let is_strange = found.highest() >= STRANGE;
+        let is_strange = found.highest() >= Score::STRANGE;
         if let Some(from) = from.filter(|_| !is_strange) {
             profile.learn(&from, Evidence::Use);
         }
@@ -242,9 +246,6 @@ pub struct Proved<'a> {
 fn sighting(ip: Option<IpAddr>, locate: Locate<'_>, now: UnixTime) -> Option<Sighting> {
     ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: now })
 }
-
-/// From here on something is not believed to be the owner's doing.
-const STRANGE: Score = Score::new(40);
 
 /// Whoever binds another key so soon has deleted the browser's data, or is somebody else.
 const REBOUND: std::time::Duration = std::time::Duration::from_secs(600);

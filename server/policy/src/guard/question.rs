@@ -74,12 +74,10 @@ impl Question<'_> {
     pub(super) fn ages(&self) -> Ages {
         let record = self.record;
         let since = |then| self.now.since(then).as_secs();
-        // As for max_auth_age: nobody authenticates for a session after it was made.
-        let told = record.auth.as_ref().and_then(|auth| auth.auth_time).unwrap_or(record.began_at);
         let proof = record.binding.as_ref().map(|binding| since(binding.last_proof_at));
         Ages {
             session: since(record.began_at),
-            auth: since(told.min(record.created_at)),
+            auth: since(record.authenticated_at()),
             proof: if self.is_proved { proof.map(|_| 0) } else { proof },
         }
     }
