@@ -30,8 +30,8 @@ use crate::{
 };
 
 /// What a configuration names beside itself: read, and found in order.
-pub(crate) struct Files {
-    pub(crate) secrets: Secrets,
+pub(crate) struct Files<S = Secrets> {
+    pub(crate) secrets: S,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) policies: Policies,
     pub(crate) geo: Geo,
@@ -39,14 +39,14 @@ pub(crate) struct Files {
     pub(crate) geo_changes: Vec<Change>,
 }
 
-impl Files {
-    /// Reads them all, so that all problems come at once. Secrets are made, if they may be, or only read.
+impl<S> Files<S> {
+    /// Reads them all, so that all problems come at once. Secrets are made, if they may be, or read, or only looked at.
     ///
     /// # Errors
     /// A sentence for each file that is not in order.
     pub(crate) fn read(
         config: &Config,
-        secrets: impl FnOnce(&Config) -> Result<Secrets, String>,
+        secrets: impl FnOnce(&Config) -> Result<S, String>,
         former: Option<&Geo>,
     ) -> Result<Self, Vec<String>> {
         let tls = config.public.tls.as_ref().map(server_config).transpose();

@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::{
-    Clock, Config, assemble::Files, config::StoreConfig, geo::Geo, listen::server_config, secrets::Secrets,
-    sinks::Prepared,
-};
+use crate::{Config, assemble::Files, config::StoreConfig, secrets::Secrets};
 
 /// Reads the configuration and the files it names, and starts nothing.
 pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> Exit {
@@ -16,7 +13,8 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
     };
     let is_first_start = !config.secrets.root_key_file.exists();
     let checked = if is_first_start {
-        before_first_start(&config)
+        // All but the root key, which the first start makes.
+        Files::read(&config, Secrets::read_before_first_start, None).map(|files| files.secrets)
     } else {
         Files::read(&config, Secrets::read, None).map(|files| files.secrets.warnings)
     };
@@ -28,21 +26,6 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
             Exit::done(format!("{}: in order{root_key}{warnings}", file.display()))
         }
         Err(problems) => Exit::usage(format!("the configuration has problems\n{}", problems.join("\n"))),
-    }
-}
-
-/// Reads all but the root key, which the first start makes.
-fn before_first_start(config: &Config) -> Result<Vec<String>, Vec<String>> {
-    let tls = config.public.tls.as_ref().map(server_config).transpose();
-    let risk = (Geo::open(&config.risk), config.policy.read());
-    let sinks = Prepared::problems(&config.audit, &Clock::system());
-    match (Secrets::read_before_first_start(config), tls, risk) {
-        (Ok(warnings), Ok(_tls), (Ok(_geo), Ok(_policies))) if sinks.is_empty() => Ok(warnings),
-        (secrets, tls, (geo, policies)) => {
-            let problems = [secrets.err(), tls.err()].into_iter().flatten();
-            let problems = problems.chain(geo.err().into_iter().flatten());
-            Err(problems.chain(policies.err().into_iter().flatten()).chain(sinks).collect())
-        }
     }
 }
 
@@ -69,6 +52,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::smallest;
 
     fn check(text: &str, folder: &Path) -> (u8, String) {
         let file = folder.join("holdfast.toml");
@@ -78,30 +62,19 @@ mod tests {
     }
 
     fn configuration(audit: &str) -> String {
-        format!(
+        let more = format!(
             r#"
-[public]
-listen = "127.0.0.1:0"
-tls = "off"
-[internal]
-listen = "127.0.0.1:0"
-[[apps]]
-name = "shop"
-origin = "https://shop.example"
-token_sha256 = "{}"
 [gateways]
 trusted = ["127.0.0.1/32"]
 secret_file = "gateway.secret"
 [store]
 kind = "sled"
 path = "data"
-[secrets]
-root_key_file = "root.key"
 [audit]
 file = "{audit}"
-"#,
-            "1".repeat(64)
-        )
+"#
+        );
+        smallest(&"1".repeat(64), &more)
     }
 
     #[test]

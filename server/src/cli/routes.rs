@@ -139,20 +139,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::smallest;
 
     fn told(method: &str, url: &str) -> (u8, String) {
-        let hash = "0".repeat(64);
-        let text = format!(
-            r#"
-[public]
-listen = "127.0.0.1:0"
-tls = "off"
-[internal]
-listen = "127.0.0.1:0"
-[[apps]]
-name = "shop"
-origin = "https://shop.example"
-token_sha256 = "{hash}"
+        let more = r#"
 login_url = "/login"
 [[routes]]
 path = "= /login"
@@ -160,16 +150,14 @@ public = true
 [[routes]]
 path = "/admin/"
 methods = ["GET"]
-require = {{ binding = "hardware", max_auth_age = "5m", scope = "read write" }}
+require = { binding = "hardware", max_auth_age = "5m", scope = "read write" }
 tags = ["admin", "slow"]
 [[routes]]
 path = "/admin/"
 [store]
 kind = "memory"
-[secrets]
-root_key_file = "root.key"
-"#
-        );
+"#;
+        let text = smallest(&"0".repeat(64), more);
         let config = Config::parse(&text, "holdfast.toml", Path::new(""), []).unwrap();
         let exit = explain(&config, method, url);
         (exit.code, exit.words)

@@ -1,27 +1,11 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{proofs, *};
+use crate::config::smallest;
 
 fn config(more: &str) -> Config {
-    let text = format!(
-        r#"
-[public]
-listen = "127.0.0.1:0"
-tls = "off"
-[internal]
-listen = "127.0.0.1:0"
-[[apps]]
-name = "shop"
-origin = "https://shop.example"
-token_sha256 = "{}"
-[store]
-kind = "memory"
-[secrets]
-root_key_file = "root.key"
-{more}
-"#,
-        "1".repeat(64)
-    );
+    let more = format!("[store]\nkind = \"memory\"\n{more}");
+    let text = smallest(&"1".repeat(64), &more);
     Config::parse(&text, "holdfast.toml", Path::new("/base"), []).unwrap()
 }
 

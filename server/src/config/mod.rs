@@ -1,6 +1,8 @@
 //! The configuration: parsed once into values that need no more checking.
 
 mod audit;
+#[cfg(test)]
+mod example;
 mod limits;
 mod oauth;
 mod policy;
@@ -32,6 +34,8 @@ use holdfast_core::{
 use ipnet::IpNet;
 
 pub use audit::{AuditConfig, SinkConfig, SinkFormat, SinkKind, SinkStart};
+#[cfg(test)]
+pub(crate) use example::smallest;
 pub use limits::LimitsConfig;
 pub(crate) use oauth::is_scope_token;
 pub use oauth::{ClientConfig, IssuerConfig, KeySource};

@@ -81,31 +81,22 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::smallest;
 
     fn warnings(hash: &str, routes: &str) -> Vec<String> {
-        let text = format!(
+        let another = "2".repeat(64);
+        let more = format!(
             r#"
-[public]
-listen = "127.0.0.1:0"
-tls = "off"
-[internal]
-listen = "127.0.0.1:0"
-[[apps]]
-name = "shop"
-origin = "https://shop.example"
-token_sha256 = "{hash}"
 [[apps]]
 name = "blog"
 origin = "https://blog.example"
-token_sha256 = "{}"
+token_sha256 = "{another}"
 [store]
 kind = "memory"
-[secrets]
-root_key_file = "root.key"
 {routes}
-"#,
-            "2".repeat(64)
+"#
         );
+        let text = smallest(hash, &more);
         Config::parse(&text, "holdfast.toml", Path::new(""), []).unwrap().warnings()
     }
 
