@@ -13,7 +13,7 @@ use holdfast_audit::Reader;
 use holdfast_core::{UnixTime, check::Decision, cookie::AuthenticCookie};
 use holdfast_policy::Policies;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
 use super::{
     Demo,
@@ -128,23 +128,11 @@ impl Follower {
                 let is_over = entries.iter().any(Entry::is_last);
                 return Some((part(seq, &entries), (!is_over).then_some(self)));
             }
-            if is_at_end && !self.wait().await {
+            if is_at_end && !self.listening.more(HEARTBEAT).await {
                 // An id alone is no event: it shows that somebody is there, and from where to go on.
                 return Some((format!("id: {seq}\n\n").into_bytes(), Some(self)));
             }
         }
-    }
-
-    /// Waits until there is more, or it is time to look at the clock.
-    async fn wait(&mut self) -> bool {
-        let Listening { head, ending, .. } = &mut self.listening;
-        let more = async {
-            tokio::select! {
-                _ = head.changed() => {}
-                _ = ending.wait_for(|ending| *ending) => {}
-            }
-        };
-        timeout(HEARTBEAT, more).await.is_ok()
     }
 }
 

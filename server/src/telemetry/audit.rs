@@ -7,11 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use holdfast_audit::{Files, Observer, Target, Trail, rfc3339};
 use holdfast_core::{Rule, SessionId, SessionIdText, UnixTime, trace::TraceId};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     Log,
@@ -40,6 +41,20 @@ pub(crate) struct Listening {
     pub(crate) head: watch::Receiver<u64>,
     /// Turns true when the house is left: by a new configuration, or because the server stops.
     pub(crate) ending: watch::Receiver<bool>,
+}
+
+impl Listening {
+    /// Waits until there is more, or the house is left. False if neither came in `patience`.
+    pub(crate) async fn more(&mut self, patience: Duration) -> bool {
+        let Self { head, ending, .. } = self;
+        let more = async {
+            tokio::select! {
+                _ = head.changed() => {}
+                _ = ending.wait_for(|ending| *ending) => {}
+            }
+        };
+        timeout(patience, more).await.is_ok()
+    }
 }
 
 /// Tells the trail of what happened outside any request.

@@ -12,7 +12,7 @@ use futures_util::stream;
 use holdfast_audit::Reader;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
 use super::{filter::Filter, listen, unreadable};
 use crate::{
@@ -132,23 +132,11 @@ impl Listener {
             if !part.is_empty() {
                 return Some((part, Some(self)));
             }
-            if is_at_end && !self.wait().await {
+            if is_at_end && !self.listening.more(HEARTBEAT).await {
                 // An id alone is no event: it only says from where to resume.
                 return Some((format!("id: {seq}\n\n").into_bytes(), Some(self)));
             }
         }
-    }
-
-    /// Waits until there is more, or it is time to show that somebody is there.
-    async fn wait(&mut self) -> bool {
-        let Listening { head, ending, .. } = &mut self.listening;
-        let more = async {
-            tokio::select! {
-                _ = head.changed() => {}
-                _ = ending.wait_for(|ending| *ending) => {}
-            }
-        };
-        timeout(HEARTBEAT, more).await.is_ok()
     }
 }
 

@@ -20,13 +20,15 @@ use holdfast_core::{
     SessionId, UnixTime,
     session::{Activity, Auth},
 };
+use holdfast_store::Found;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    house::Holdfast,
+    context::Context,
+    house::{App, Holdfast},
     respond::{Problem, ProblemCode, SessionView, json},
-    sessions::Begun,
+    sessions::{Begun, find_alive},
     telemetry::parse_rfc3339,
 };
 
@@ -72,6 +74,12 @@ fn begun_answer(house: &Holdfast, begun: &Begun, now: UnixTime) -> Response {
 /// An id that may be anything a client typed; what is no id is no session.
 fn parse_id(text: &str) -> Option<SessionId> {
     text.parse().ok()
+}
+
+/// The living session of this id, if it is one of the app that asks.
+async fn own_alive(house: &Holdfast, app: &App, id: SessionId, context: &Context) -> Result<Found, Problem> {
+    let found = find_alive(house, id, context.now).await?;
+    found.filter(|found| *found.session.record().app == *app.name).ok_or_else(unknown_session)
 }
 
 fn unknown_session() -> Problem {

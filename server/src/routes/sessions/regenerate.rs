@@ -6,13 +6,13 @@ use axum::{extract::State, response::Response};
 use holdfast_core::session::NotFollowed;
 use serde::Deserialize;
 
-use super::{AuthInput, begun_answer, parse_id, unknown_session};
+use super::{AuthInput, begun_answer, own_alive, parse_id, unknown_session};
 use crate::{
     context::Context,
     extract::{AppPermit, Json, Object, PathPart},
     house::Holdfast,
     respond::{Problem, ProblemCode},
-    sessions::{find_alive, regenerate as follow},
+    sessions::regenerate as follow,
 };
 
 /// The old session must be alive: from an ended one nothing follows, and from a locked one only with a new login.
@@ -25,9 +25,7 @@ pub(crate) async fn regenerate(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id).ok_or_else(unknown_session)?;
     let auth = input.auth.map(|Object(auth)| auth.accept()).transpose()?;
-    let found =
-        find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
-    let found = found.ok_or_else(unknown_session)?;
+    let found = own_alive(&house, &app, id, &context).await?;
     house.admit_write()?;
     let begun = follow(&house, &found, auth, &context).await?;
     let begun = begun.map_err(|why| match why {

@@ -6,14 +6,13 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{parse_id, unknown_session};
+use super::{own_alive, parse_id, unknown_session};
 use crate::{
     context::Context,
     extract::{AppPermit, Json, PathPart},
     house::Holdfast,
     respond::Problem,
     risk::used,
-    sessions::find_alive,
 };
 
 /// Counts. What is too much, the next check says.
@@ -30,9 +29,7 @@ pub(crate) async fn usage(
         ));
     }
     let id = parse_id(&id).ok_or_else(unknown_session)?;
-    let found =
-        find_alive(&house, id, context.now).await?.filter(|found| *found.session.record().app == *app.name);
-    let found = found.ok_or_else(unknown_session)?;
+    let found = own_alive(&house, &app, id, &context).await?;
     used(&house, found.session.record(), input.bytes, context.now);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,113 @@
+//! What the context of a request adds to its verdict, and how that is told.
+
+use holdfast_core::{
+    Method,
+    check::{Decision, Reason, Verdict},
+    session::{EndReason, Session},
+};
+use holdfast_policy::{Demand, Effect};
+use holdfast_ssf::RiskLevel;
+use holdfast_store::Found;
+
+use super::Question;
+use crate::{
+    context::Context,
+    error::Trouble,
+    extract::authorization::Authorization,
+    house::Holdfast,
+    risk::{self, Sees, Weighed},
+    sessions,
+    telemetry::{Event, EventName},
+};
+
+/// Weighs the context of a request whose session and credential are in order. A copy of a replaced cookie is noted, and
+/// stays refused.
+pub(super) async fn weigh(
+    house: &Holdfast,
+    question: &Question<'_>,
+    verdict: &Verdict,
+    found: Option<&Found>,
+    context: &Context,
+) -> Result<Option<Weighed>, Trouble> {
+    let Some(found) = found.filter(|_| verdict.decision == Decision::Allow || verdict.stale_copy) else {
+        return Ok(None);
+    };
+    let is_proved = matches!(question.authorization, Authorization::Dpop(_));
+    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy };
+    risk::weigh(house, question, found.session.record(), sees, context).await.map(Some)
+}
+
+/// What the policies make of a request that could go on without them, and what they say to its client.
+pub(super) async fn rule_on(
+    house: &Holdfast,
+    verdict: Verdict,
+    weighed: &Weighed,
+    found: Option<&Found>,
+    context: &Context,
+) -> Result<(Verdict, Option<Box<str>>), Trouble> {
+    let (ruling, Some(found)) = (&weighed.answer.outcome.ruling, found) else { return Ok((verdict, None)) };
+    if verdict.decision != Decision::Allow {
+        return Ok((verdict, None));
+    }
+    let record = found.session.record();
+    let answer = |decision, reason| Verdict { decision, reason, stale_copy: false };
+    let verdict = match ruling.effect {
+        None | Some(Effect::Flag) => return Ok((verdict, None)),
+        Some(Effect::StepUp) => answer(Decision::StepUp, Reason::RiskStepUp),
+        // Only a browser can be sent to prove its key; without a key, and where each request proves it, the user is asked.
+        Some(Effect::Reprove) => match &record.binding {
+            Some(binding) if binding.method == Method::Dbsc && weighed.demand == Demand::Proof => {
+                answer(Decision::Reprove, Reason::RiskReprove)
+            }
+            Some(_) | None => answer(Decision::StepUp, Reason::RiskStepUp),
+        },
+        Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
+        Some(Effect::Revoke) => {
+            sessions::end(house, record.id, EndReason::Risk, context).await?;
+            answer(Decision::Deny, Reason::RiskRevoked)
+        }
+    };
+    Ok((verdict, ruling.says().map(Box::from)))
+}
+
+/// Tells whoever wants shared signals, once, that a session is in danger (CAEP risk-level-change).
+pub(super) fn tell_others(house: &Holdfast, weighed: &Weighed, session: &Session, context: &Context) {
+    let asks = weighed.answer.outcome.ruling.effect.is_some_and(|effect| effect > Effect::Flag);
+    if !weighed.answer.is_news || !asks {
+        return;
+    }
+    let level = match weighed.answer.outcome.assessment.highest().get() {
+        70.. => RiskLevel::High,
+        40.. => RiskLevel::Medium,
+        _ => return,
+    };
+    let why = weighed.answer.outcome.ruling.says().unwrap_or("policies object to a request");
+    house.signals.tell_risk(house, session, (level, Some(RiskLevel::Low)), why, context.now);
+}
+
+/// Tells, once, that policies have something against a request.
+pub(super) fn report_news(house: &Holdfast, weighed: &Weighed, event: &Event<'_>, context: &Context) {
+    if !weighed.answer.is_news {
+        return;
+    }
+    let ruling = &weighed.answer.outcome.ruling;
+    for error in &ruling.errors {
+        house.log.error(context.now, &format!("a policy could not be evaluated: {error}"));
+        let failed = Event { event: Some(EventName::PolicyFailed), detail: Some(error), ..event.clone() };
+        house.record(context.now, &failed);
+    }
+    house.metrics.objections(&ruling.hits);
+    house.metrics.suspicions(&weighed.answer.outcome.assessment);
+    let says = ruling.hits.first().and_then(|hit| hit.says.as_deref());
+    house.record(context.now, &Event { event: Some(EventName::RiskRaised), detail: says, ..event.clone() });
+}
+
+/// What the event of a refusal says once more after the policies, so that whoever looks for the reason finds it there.
+pub(super) fn in_vain(verdict: &Verdict, weighed: Option<&Weighed>) -> Option<&'static str> {
+    let is_login = weighed.is_some_and(|weighed| weighed.demand == Demand::Login);
+    (verdict.reason == Reason::RiskStepUp && is_login).then_some(PROVED_ELSEWHERE)
+}
+
+/// What the trail says of a session whose device proves its key from where it is not.
+pub(crate) const PROVED_ELSEWHERE: &str = "the device has proved its key as often as it was asked to, and each time from another \
+    address or browser than its requests come from; a gateway may tell two addresses of one client, see holdfast doctor";
