@@ -113,16 +113,18 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
     if plan.warm {
         warm_up(&target, &scripts).await?;
     }
+    let opened = drive::open(&target, scripts).await?;
     let cpu = plan.pid.map(process::cpu_time).transpose()?;
     let started = Instant::now();
     let pace = plan.rate.map(|rate| Pace { started, rate });
-    let (tally, scripts) = drive::all(&target, scripts, Until::Moment(started + plan.span), pace).await?;
+    let (tally, scripts) = drive::all(&target, opened, Until::Moment(started + plan.span), pace).await?;
     let (took, cpu) = (started.elapsed(), spent(plan.pid, cpu)?);
     let mut summary = Summary::new(plan.kind.name(), tally, took, cpu);
     if plan.afterwards {
         tokio::time::sleep(REST).await;
+        let opened = drive::open(&target, scripts).await?;
         let calm = Some(Pace { started: Instant::now(), rate: CALM });
-        let (tally, _scripts) = drive::all(&target, scripts, Until::Round, calm).await?;
+        let (tally, _scripts) = drive::all(&target, opened, Until::Round, calm).await?;
         summary = summary.with_afterwards(&tally);
     }
     Ok(summary)
@@ -132,7 +134,8 @@ pub async fn run(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
 async fn warm_up(target: &Url, scripts: &[Script]) -> Result<(), Failure> {
     let again: Vec<Script> = scripts.iter().filter_map(Script::again).collect();
     let questions = again.first().map_or(0, Script::questions).div_ceil(again.len().max(1));
-    drive::all(target, again, Until::Questions(questions), None).await.map(|_outcome| ())
+    let opened = drive::open(target, again).await?;
+    drive::all(target, opened, Until::Questions(questions), None).await.map(|_outcome| ())
 }
 
 async fn sessions_alone(setup: &Setup, plan: &Plan) -> Result<Summary, Failure> {
