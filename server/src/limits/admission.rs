@@ -59,9 +59,12 @@ impl Admission {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The internal listener gives away nothing while it is enough that the public one gives away nine tenths.
+    /// The internal listener gives away nothing until the public one gives away everything.
     const fn own_share(&self, share: u32) -> u32 {
-        if self.is_public { share } else { share.saturating_sub(PUBLIC) * WHOLE / (WHOLE - PUBLIC) }
+        if !self.is_public {
+            return share.saturating_sub(PUBLIC) * WHOLE / (WHOLE - PUBLIC);
+        }
+        if share < PUBLIC { share } else { WHOLE }
     }
 
     /// One request in so many, evenly.
@@ -99,7 +102,7 @@ mod tests {
         let pulse = Arc::new(Pulse::new());
         let [public, internal] = [true, false].map(|is_public| Admission::new(Arc::clone(&pulse), is_public));
         for (share, of_internal) in [(0, 0), (WHOLE / 2, 0), (PUBLIC, 0), (WHOLE, WHOLE)] {
-            assert_eq!(public.own_share(share), share);
+            assert_eq!(public.own_share(share), if share < PUBLIC { share } else { WHOLE });
             assert!(internal.own_share(share).abs_diff(of_internal) <= WHOLE / 100, "{share}");
         }
         for share in [WHOLE / 3, WHOLE / 2, WHOLE / 10] {

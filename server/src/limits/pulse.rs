@@ -1,7 +1,7 @@
 //! How long work waits for a processor: a task that wants its turn a hundred times a second, and sees how late it gets it.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -24,6 +24,9 @@ pub(crate) struct Pulse {
     /// For how long requests have come although the beat was due, in microseconds, and when the last of them came.
     busy: AtomicU64,
     last: AtomicU64,
+    /// Whether requests have kept the beat from coming for longer than may be. It stays so until a beat comes in time: what
+    /// waits then has all been dealt with.
+    is_full: AtomicBool,
     target: AtomicU64,
 }
 
@@ -37,6 +40,7 @@ impl Pulse {
             came: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             last: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
             target: AtomicU64::new(0),
         }
     }
@@ -50,8 +54,10 @@ impl Pulse {
     pub(crate) async fn beat_forever(&self) {
         let mut shedding = Shedding::new(self.target());
         let mut last = Instant::now();
+        // After a late beat there is no rest: what has made it late is still there, and waits for one more.
+        let mut rest = BEAT;
         loop {
-            let due = Instant::now() + BEAT;
+            let due = Instant::now() + rest;
             self.due.store(micros(due.duration_since(self.began)), Ordering::Relaxed);
             tokio::time::sleep_until(due.into()).await;
             end_of_the_line().await;
@@ -62,6 +68,11 @@ impl Pulse {
             let came = self.came.swap(0, Ordering::Relaxed);
             self.busy.store(0, Ordering::Relaxed);
             let share = shedding.beat(delay, now.duration_since(last), came);
+            let is_late = delay > self.target();
+            if !is_late {
+                self.is_full.store(false, Ordering::Relaxed);
+            }
+            rest = if is_late { Duration::ZERO } else { BEAT };
             self.delay.store(micros(delay), Ordering::Relaxed);
             self.share.store(part_of_whole(share), Ordering::Relaxed);
             last = now;
@@ -74,19 +85,26 @@ impl Pulse {
         let share = self.share.load(Ordering::Relaxed);
         let now = micros(now.saturating_duration_since(self.began));
         let late = now.saturating_sub(self.due.load(Ordering::Relaxed));
+        if self.is_full.load(Ordering::Relaxed) {
+            return PUBLIC.max(share);
+        }
         if late == 0 {
             return share;
         }
         // Between two beats the line may have grown long: the beat that does not come says so too.
-        let most = 2 * self.target.load(Ordering::Relaxed);
+        let most = self.target.load(Ordering::Relaxed);
         if share > 0 && late > most {
             return WHOLE;
         }
         // While the machine stands still no requests come, so a gap between two of them is not spent on requests.
         let gap = now.saturating_sub(self.last.swap(now, Ordering::Relaxed)).min(GAP);
         let busy = self.busy.fetch_add(gap, Ordering::Relaxed).saturating_add(gap);
+        if came < FEWEST || busy <= most {
+            return share;
+        }
         // It is the requests that keep the beat from coming. Whoever joins the line now would wait for too long.
-        if came >= FEWEST && busy > most { PUBLIC.max(share) } else { share }
+        self.is_full.store(true, Ordering::Relaxed);
+        PUBLIC.max(share)
     }
 
     /// How long work waited last.
@@ -142,12 +160,14 @@ mod tests {
     #[test]
     fn a_line_that_grows_between_two_beats_is_seen() {
         let (pulse, due) = pulse();
-        for milli in 0..=38 {
+        for milli in 0..=18 {
             let shares: Vec<_> =
                 (0..10).map(|_| pulse.share_at(due + Duration::from_millis(milli + 1))).collect();
             assert_eq!(shares, [0; 10], "{milli} ms");
         }
-        assert_eq!(pulse.share_at(due + Duration::from_millis(42)), PUBLIC, "checks are answered on");
+        assert_eq!(pulse.share_at(due + Duration::from_millis(22)), PUBLIC, "checks are answered on");
+        pulse.due.store(micros(Duration::from_secs(1)), Ordering::Relaxed);
+        assert_eq!(pulse.share_at(due + Duration::from_millis(23)), PUBLIC, "until a beat comes in time");
     }
 
     #[test]
@@ -156,8 +176,8 @@ mod tests {
         (0..1000).for_each(|_| assert_eq!(pulse.share_at(due + Duration::from_millis(1)), 0));
         let later = due + Duration::from_secs(5);
         let milli = |number: u32| later + Duration::from_millis(1) * number;
-        assert!((0..30).all(|number| pulse.share_at(milli(number)) == 0), "it has only just gone on");
-        assert!((30..50).any(|number| pulse.share_at(milli(number)) == PUBLIC), "and cannot be done in time");
+        assert!((0..10).all(|number| pulse.share_at(milli(number)) == 0), "it has only just gone on");
+        assert!((10..30).any(|number| pulse.share_at(milli(number)) == PUBLIC), "and cannot be done in time");
     }
 
     #[test]
@@ -173,7 +193,7 @@ mod tests {
     fn once_it_is_an_overload_a_late_beat_turns_away_all() {
         let (pulse, due) = pulse();
         pulse.share.store(WHOLE / 2, Ordering::Relaxed);
-        assert_eq!(pulse.share_at(due + 2 * TARGET), WHOLE / 2);
-        assert_eq!(pulse.share_at(due + 2 * TARGET + Duration::from_micros(1)), WHOLE);
+        assert_eq!(pulse.share_at(due + TARGET), WHOLE / 2);
+        assert_eq!(pulse.share_at(due + TARGET + Duration::from_micros(1)), WHOLE);
     }
 }

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -105,7 +105,7 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
         let busy = self.quiet.as_ref().map(Quiet::begin);
         let may_change = !request.method().is_safe();
         let has_turn = self.turn.take() || busy.is_some();
-        let answer = async move {
+        Box::pin(async move {
             let _busy = busy;
             if !has_turn {
                 end_of_the_line().await;
@@ -118,63 +118,85 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
                     Body::new(Timely::new(body, patience, metrics))
                 }
             });
-            shared.answer(&served, request, peer).await
-        };
-        if !may_change {
-            return Box::pin(answer.map(Ok));
-        }
-        // What changes something goes on although its client hangs up: what has happened must be told, and nothing may stop
-        // half-way.
-        let answering = tokio::spawn(answer);
-        Box::pin(async move {
-            Ok(answering.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+            // Before anything else: most of an overload must cost as little as it can.
+            let begun = Begun::new(&shared, &served.house, &request, peer);
+            let admitted = match shared.admit(&served.house, &begun) {
+                Ok(admitted) => admitted,
+                Err(limited) => return Ok(shared.turn_away(&served.house, &begun, limited)),
+            };
+            let answer = async move {
+                let answer = shared.answer(&served, request, &begun).await;
+                drop(admitted);
+                answer
+            };
+            if !may_change {
+                return Ok(answer.await);
+            }
+            // What changes something goes on although its client hangs up: what has happened must be told, and nothing may
+            // stop half-way.
+            let answered = tokio::spawn(answer).await;
+            Ok(answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
         })
     }
 }
 
-impl Shared {
-    async fn answer(&self, served: &Served, mut request: Request<Body>, peer: Peer) -> Response {
-        let started = Instant::now();
-        let house = &*served.house;
-        let is_public = self.routes == Routes::Public;
+/// A request before it is looked into.
+struct Begun {
+    context: Context,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+}
+
+impl Begun {
+    fn new(shared: &Shared, house: &Holdfast, request: &Request<Body>, peer: Peer) -> Self {
+        let is_public = shared.routes == Routes::Public;
         // Whoever asks over the Unix socket is no client, and has no address.
         let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let client_ip = if is_public { public_client_ip(house, address, request.headers()) } else { address };
+        let headers = request.headers();
+        let client_ip = if is_public { public_client_ip(house, address, headers) } else { address };
         let context = Context {
             now: house.clock.now(),
             peer,
             client_ip,
-            request_id: self.ids.next(),
-            trace: trace_of(request.headers(), house, &self.ids, is_public),
+            request_id: shared.ids.next(),
+            trace: trace_of(headers, house, &shared.ids, is_public),
         };
-        request.extensions_mut().insert(context);
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let mut response = match self.admit(house, &method, uri.path(), client_ip, started) {
-            Ok(_admitted) => self.call(served, request).await,
-            Err(limited) => {
-                house.metrics.limited(limited.limit);
-                limited.answer(uri.path()).into_response()
-            }
-        };
+        Self {
+            context,
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+        }
+    }
+}
+
+impl Shared {
+    async fn answer(&self, served: &Served, mut request: Request<Body>, begun: &Begun) -> Response {
+        request.extensions_mut().insert(begun.context);
+        let response = self.call(served, request).await;
+        self.finish(&served.house, begun, response)
+    }
+
+    fn turn_away(&self, house: &Holdfast, begun: &Begun, limited: Limited) -> Response {
+        house.metrics.limited(limited.limit);
+        self.finish(house, begun, limited.answer(begun.uri.path()).into_response())
+    }
+
+    fn finish(&self, house: &Holdfast, begun: &Begun, mut response: Response) -> Response {
         self.add_common_headers(house, &mut response);
         // Not to strangers: they have no use for it.
-        if let Some(trace) = context.trace.filter(|_| self.routes == Routes::Internal) {
+        if let Some(trace) = begun.context.trace.filter(|_| self.routes == Routes::Internal) {
             response.headers_mut().insert(TRACEPARENT, header_value(trace.parent_of_others().to_string()));
         }
-        self.tell(house, &context, &method, uri.path(), &response, started);
+        self.tell(house, begun, &response);
         response
     }
 
     /// Takes the request, if there is time for it and its client has not asked too much.
-    fn admit(
-        &self,
-        house: &Holdfast,
-        method: &Method,
-        path: &str,
-        client: IpAddr,
-        now: Instant,
-    ) -> Result<Admitted, Limited> {
-        let limits = &house.limits;
+    fn admit(&self, house: &Holdfast, begun: &Begun) -> Result<Admitted, Limited> {
+        let (limits, method, path) = (&house.limits, &begun.method, begun.uri.path());
+        let (client, now) = (begun.context.client_ip, begun.started);
         match self.routes {
             Routes::Public => {}
             Routes::Internal if is_watched(path) => return Ok(self.admission.admit_always()),
@@ -232,16 +254,9 @@ impl Shared {
         }
     }
 
-    fn tell(
-        &self,
-        house: &Holdfast,
-        context: &Context,
-        method: &http::Method,
-        path: &str,
-        response: &Response,
-        started: Instant,
-    ) {
-        let elapsed = started.elapsed();
+    fn tell(&self, house: &Holdfast, begun: &Begun, response: &Response) {
+        let (context, method, path) = (&begun.context, &begun.method, begun.uri.path());
+        let elapsed = begun.started.elapsed();
         let status = response.status().as_u16();
         let code = response.extensions().get::<Code>().map(|code| code.as_str());
         let trace_id = context.trace_id().map(|trace| trace.to_string());

@@ -35,9 +35,12 @@ impl Backlog {
         self.each.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// How much longer a write that is handed over now takes than it would if none waited.
+    /// How much longer a write that is handed over now takes than it would if none waited. Of few nothing can be said.
     pub(crate) fn wait(&self) -> Duration {
         let waiting = u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
+        if waiting < FEWEST {
+            return Duration::ZERO;
+        }
         Duration::from_nanos(self.each.load(Ordering::Relaxed).saturating_mul(waiting))
     }
 }
@@ -68,6 +71,10 @@ impl Pace {
         }
     }
 }
+
+/// So many share the next round on any disk: to turn one of them away would hardly make it shorter, and what they took last
+/// may have been the pause of a busy machine.
+const FEWEST: u64 = 64;
 
 /// From so many writes on, a round says more of each of them than of the wait for the disk.
 const MANY: usize = 16;
@@ -120,12 +127,12 @@ mod tests {
         (0..100).for_each(|_| pace.learn(1, round(1, micros(2_000), each)));
         for number in 0..1000 {
             // As many as 20 ms of waiting let through, of 120 that come; more of them in one round than in the next.
-            let each_nanos = wait(&pace, 1).as_nanos().max(1);
+            let each_nanos = (wait(&pace, 64).as_nanos() / 64).max(1);
             let admitted = usize::try_from(20_000_000 / each_nanos).unwrap().clamp(4, 120);
             let writes = if number % 2 == 0 { admitted / 4 } else { admitted - admitted / 4 };
             pace.learn(writes, round(writes, micros(60_000), each));
         }
-        assert!(wait(&pace, 60) <= micros(20_000), "{:?}", wait(&pace, 60));
+        assert!(wait(&pace, 64) <= micros(20_000), "{:?}", wait(&pace, 64));
     }
 
     #[test]
@@ -160,11 +167,20 @@ mod tests {
         pace.learn(1, micros(100));
         (0..50).for_each(|_| pace.learn(100, micros(10_000)));
         backlog.set_pace(&pace);
-        (0..10).for_each(|_| backlog.enter());
-        let ten = backlog.wait();
-        backlog.leave(5);
-        assert!(is_about(backlog.wait() * 2, ten) && ten > Duration::ZERO);
-        backlog.leave(5);
+        (0..200).for_each(|_| backlog.enter());
+        let all = backlog.wait();
+        backlog.leave(100);
+        assert!(is_about(backlog.wait() * 2, all) && all > Duration::ZERO);
+        backlog.leave(100);
         assert_eq!(backlog.wait(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_few_are_let_in_however_slow_the_last_round_was() {
+        let mut pace = Pace::default();
+        pace.learn(1, micros(1_000));
+        (0..50).for_each(|_| pace.learn(32, micros(400_000)));
+        assert_eq!(wait(&pace, 63), Duration::ZERO);
+        assert!(wait(&pace, 64) > micros(500_000));
     }
 }
