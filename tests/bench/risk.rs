@@ -20,7 +20,14 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
     };
     let (users, days, seed) = (number(0, 1000)?, number(1, 30)?, number(2, 1)?);
     Report::default().note(&format!("{users} users, {days} days, seed {seed}\n"));
-    Report::default().note(&Table::of(users, days, seed)?.to_string());
+    let table = Table::of(users, days, seed)?;
+    Report::default().note(&table.to_string());
+    if let Some((name, quiet, robbed)) = table.columns().first() {
+        Report::default().note(&format!("{name}: some of what was demanded, and thieves that were served"));
+        for example in quiet.examples.iter().chain(&robbed.unstopped) {
+            Report::default().note(example);
+        }
+    }
     look_up()
 }
 

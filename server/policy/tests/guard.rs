@@ -75,7 +75,19 @@ impl Scene {
         Self::login_with(profile, ip, agent, now, &["pwd", "otp"])
     }
 
-    fn login_with(mut profile: Profile, ip: &str, agent: &str, now: UnixTime, amr: &[&str]) -> Self {
+    fn login_with(profile: Profile, ip: &str, agent: &str, now: UnixTime, amr: &[&str]) -> Self {
+        Self::login_on(None, profile, ip, agent, now, amr)
+    }
+
+    /// A login on a device that the app has a name for.
+    fn login_on(
+        device: Option<&str>,
+        mut profile: Profile,
+        ip: &str,
+        agent: &str,
+        now: UnixTime,
+        amr: &[&str],
+    ) -> Self {
         let (memory, ip) = (Memory::new(), Some(ip.parse().unwrap()));
         let record = Record {
             id: SessionId::from_bytes([7; 16]),
@@ -95,7 +107,7 @@ impl Scene {
             binding: None,
             ended: None,
         };
-        let beginning = Beginning { ip, user_agent: Some(agent), device: None };
+        let beginning = Beginning { ip, user_agent: Some(agent), device };
         memory.login(&record, &beginning, &mut profile, &locate);
         let policies = Arc::new(Policies::shipped(&Modes::default()));
         Self { memory, policies, limits: SessionPolicy::default(), profile, record }
@@ -442,6 +454,35 @@ fn logins_that_are_phished_are_asked_again() {
     let mut hidden = Scene::login(VPN, CHROME);
     hidden.bind(VPN, CHROME, at(2));
     hidden.check(VPN, CHROME, at(3)).is(Some(Effect::Flag));
+}
+
+/// A proxy that phishes relays the browser's fields and binds a key of its own, from a line like anybody's. What it never
+/// has is what the app knows the browser by.
+#[test]
+fn a_login_on_a_new_device_from_a_new_network_is_asked_again_although_it_is_bound() {
+    let amr = ["pwd", "otp"];
+    let known = || {
+        let mut scene = Scene::login_on(Some("laptop"), Profile::default(), HOME, CHROME, at(0), &amr);
+        scene.bind(HOME, CHROME, at(1));
+        scene.profile
+    };
+    let day = 86_400;
+    let logs_in = |device: Option<&str>, ip: &str, amr: &[&str]| {
+        let mut scene = Scene::login_on(device, known(), ip, CHROME, at(day), amr);
+        scene.bind(ip, CHROME, at(day + 1));
+        scene.check(ip, CHROME, at(day + 2)).effect()
+    };
+    assert_eq!(logs_in(Some("proxy"), OFFICE, &amr), Some(Effect::StepUp), "a line in the same city");
+    assert_eq!(logs_in(Some("telephone"), HOME, &amr), None, "at home");
+    assert_eq!(logs_in(Some("laptop"), OFFICE, &amr), None, "the same device elsewhere");
+    assert_eq!(logs_in(None, OFFICE, &amr), None, "apps that name no devices");
+
+    // A device that the app knows may be in a data centre, behind the filter of a company.
+    assert_eq!(logs_in(Some("laptop"), DATA_CENTRE, &amr), None);
+    assert_eq!(logs_in(Some("proxy"), DATA_CENTRE, &amr), Some(Effect::StepUp));
+    assert_eq!(logs_in(None, DATA_CENTRE, &amr), Some(Effect::StepUp));
+    // Whoever has copied the device's files has what the app knows it by, and has the password perhaps.
+    assert_eq!(logs_in(Some("laptop"), DATA_CENTRE, &["pwd"]), Some(Effect::StepUp));
 }
 
 #[test]

@@ -77,11 +77,10 @@ impl Desk {
         })
     }
 
-    /// A login with a password and a second factor.
-    pub(crate) fn login(&mut self, user: u64, request: &Request<'_>) -> Record {
+    /// A login with a password and a second factor, by a device that the app has a name for if it names any.
+    pub(crate) fn login(&mut self, user: u64, device: Option<&str>, request: &Request<'_>) -> Record {
         let record = self.record(user, request, request.now);
-        let beginning =
-            Beginning { ip: Some(request.ip), user_agent: request.fields.user_agent, device: None };
+        let beginning = Beginning { ip: Some(request.ip), user_agent: request.fields.user_agent, device };
         let profile = self.profiles.entry(user).or_default();
         let find = |address| locate(address, &self.databases);
         let _ = self.memory.login(&record, &beginning, profile, &find);

@@ -17,7 +17,7 @@ use anyhow::Result;
 
 use desk::Desk;
 pub use month::Counts;
-use month::{Month, at};
+use month::{Month, Setting, at};
 pub use people::Binding;
 use people::Person;
 use random::Random;
@@ -33,12 +33,16 @@ pub struct Simulation {
     pub users: u64,
     /// For how many days.
     pub days: u64,
+    /// How many days before them the policies only observe, as their operator is told to begin.
+    pub observed: u64,
     /// What chance hangs on.
     pub seed: u64,
     /// Which devices bind.
     pub binding: Binding,
     /// Whether the gateway tells how the TLS handshake looks (JA4).
     pub tells_handshake: bool,
+    /// Whether the app has a name for each device (`client.device_id`).
+    pub names_devices: bool,
     /// Seconds between two requests of a user who uses a device, on average.
     pub pause: u64,
     /// Whether there are thieves.
@@ -53,17 +57,23 @@ impl Simulation {
     pub fn run(&self) -> Result<Counts> {
         let (world, mut counts) = (World::new(), Counts::default());
         let (mut desk, seed) = (Desk::new(&world)?, Random::new(self.seed));
+        let setting = Setting {
+            tells_handshake: self.tells_handshake,
+            names_devices: self.names_devices,
+            in_force_from: self.observed * links::DAY,
+        };
+        let all = self.observed + self.days;
         for id in 0..self.users {
             let person = Person::new(id, &world, self.binding, &seed);
-            let plan = person.month(&world, self.days);
+            let plan = person.month(&world, all);
             let mut random = seed.branch(id + 1_000_000_000);
             let thieves = match self.thieves {
-                true => Thief::of(&person, &world, self.days, &mut random),
+                true => Thief::of(&person, &world, self.observed, self.days, &mut random),
                 false => Vec::new(),
             };
-            let month = Month::new(&mut desk, &person, thieves, random, self.tells_handshake, &mut counts);
+            let month = Month::new(&mut desk, &person, thieves, random, setting, &mut counts);
             month.live(&plan, self.pause)?;
-            desk.dismiss(id, at(self.days * links::DAY));
+            desk.dismiss(id, at(all * links::DAY));
         }
         Ok(counts)
     }

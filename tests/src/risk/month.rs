@@ -33,8 +33,10 @@ pub struct Counts {
     pub stuck: u64,
     /// What became of thieves: after how many requests that were served they were stopped, and how many were.
     pub thefts: BTreeMap<Attack, BTreeMap<u64, u64>>,
-    /// The signals behind the first few step-ups, and behind thieves that were not stopped.
+    /// The signals behind the first few step-ups.
     pub examples: Vec<String>,
+    /// Those behind the first few thieves that were served.
+    pub unstopped: Vec<String>,
 }
 
 /// A user's month.
@@ -43,11 +45,21 @@ pub(crate) struct Month<'a> {
     person: &'a Person,
     random: Random,
     counts: &'a mut Counts,
-    /// Whether the gateway tells of TLS handshakes (JA4).
-    tells_handshake: bool,
+    setting: Setting,
     /// By device.
     states: Vec<State>,
     thieves: Vec<Thief>,
+}
+
+/// What holds for everybody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    /// Whether the gateway tells of TLS handshakes (JA4).
+    pub(crate) tells_handshake: bool,
+    /// Whether the app has a name for each device, which no other device knows.
+    pub(crate) names_devices: bool,
+    /// Before this second the policies only observe.
+    pub(crate) in_force_from: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +77,7 @@ impl<'a> Month<'a> {
         person: &'a Person,
         thieves: Vec<Thief>,
         random: Random,
-        tells_handshake: bool,
+        setting: Setting,
         counts: &'a mut Counts,
     ) -> Self {
         let states = person.devices.iter().map(|device| State {
@@ -75,7 +87,7 @@ impl<'a> Month<'a> {
             signed_at: Vec::new(),
         });
         let states = states.collect();
-        Self { desk, person, random, counts, tells_handshake, states, thieves }
+        Self { desk, person, random, counts, setting, states, thieves }
     }
 
     /// Lives through it.
@@ -103,7 +115,7 @@ impl<'a> Month<'a> {
             state.browser.update();
         }
         let browser = state.browser.clone();
-        let fields = browser.fields(self.tells_handshake);
+        let fields = browser.fields(self.setting.tells_handshake);
         let request = Request { ip, fields, is_export: self.random.chance(5), now };
         let lived = state.session.take().filter(|(record, used)| self.desk.lives(record, *used, now));
         let mut record = match lived {
@@ -112,16 +124,22 @@ impl<'a> Month<'a> {
                 if let Some(thief) = self.due(second, device, Attack::is_at_login) {
                     self.phish(&thief, second, &browser)?;
                 }
-                self.counts.logins += 1;
-                let record = self.desk.login(self.person.id, &request);
+                if self.is_in_force(second) {
+                    self.counts.logins += 1;
+                }
+                let record = self.login(device, &request);
                 self.bind(device, record, &request, &mut state)?
             }
         };
         if !self.desk.cookie_lives(&record, now) {
             self.prove(&mut record, &request, &mut state)?;
         }
-        self.counts.requests += 1;
-        record = self.ask(device, record, &request, &mut state)?;
+        if self.is_in_force(second) {
+            self.counts.requests += 1;
+            record = self.ask(device, record, &request, &mut state)?;
+        } else {
+            self.desk.check(self.person.id, &record, &request)?;
+        }
         state.session = Some((record.clone(), now));
         if let Some(thief) = self.due(second, device, |attack| !attack.is_at_login()) {
             let ended = self.steal(&thief, &record, ip, second, &browser)?;
@@ -163,7 +181,7 @@ impl<'a> Month<'a> {
             let next = match demand {
                 Effect::Revoke => {
                     self.desk.end(&record);
-                    self.desk.login(self.person.id, request)
+                    self.login(device, request)
                 }
                 Effect::Deny | Effect::Flag | Effect::Reprove | Effect::StepUp => {
                     self.desk.regenerate(self.person.id, &record, request)
@@ -187,8 +205,20 @@ impl<'a> Month<'a> {
         Ok(record)
     }
 
+    /// A login on one of the user's devices.
+    fn login(&mut self, device: usize, request: &Request<'_>) -> Record {
+        let name = self.setting.names_devices.then(|| format!("device {device} of {}", self.person.id));
+        self.desk.login(self.person.id, name.as_deref(), request)
+    }
+
+    const fn is_in_force(&self, second: u64) -> bool {
+        second >= self.setting.in_force_from
+    }
+
     fn prove(&mut self, record: &mut Record, request: &Request<'_>, state: &mut State) -> Result<()> {
-        self.counts.proofs += 1;
+        if request.now >= at(self.setting.in_force_from) {
+            self.counts.proofs += 1;
+        }
         state.signed_at.retain(|at| request.now.since(*at) < Duration::from_secs(9 * 60));
         state.signed_at.push(request.now);
         if state.signed_at.len() > 6 {
@@ -208,9 +238,11 @@ impl<'a> Month<'a> {
         let ip = thief.address([127, 0, 0, 1].into(), second, &mut self.random);
         // The handshake that the server sees is the proxy's.
         let proxy = thief.browser(theirs);
-        let fields = proxy.fields(self.tells_handshake);
+        let fields = proxy.fields(self.setting.tells_handshake);
         let request = Request { ip, fields, is_export: false, now: at(second) };
-        let mut record = self.desk.login(self.person.id, &request);
+        // The victim's browser keeps what the app knows it by for the app's own address.
+        let name = self.setting.names_devices.then(|| format!("a proxy before {}", self.person.id));
+        let mut record = self.desk.login(self.person.id, name.as_deref(), &request);
         if thief.attack == Attack::ProxyBinds {
             self.desk.prove(self.person.id, &mut record, &request)?;
         }
@@ -244,7 +276,7 @@ impl<'a> Month<'a> {
             let second = second + thief.delay + served * thief.pace;
             let ip = thief.address(theirs, second, &mut self.random);
             let client = thief.browser(browser);
-            let fields = client.fields(self.tells_handshake);
+            let fields = client.fields(self.setting.tells_handshake);
             let request = Request { ip, fields, is_export: thief.attack.exports(), now: at(second) };
             if !self.desk.cookie_lives(record, request.now) {
                 if !has_key {
@@ -267,9 +299,10 @@ impl<'a> Month<'a> {
             served += 1;
             told = answer.reasons();
         }
-        if served > 2 && self.counts.examples.len() < EXAMPLES {
+        let is_example = served > 2 && thief.attack != Attack::DeviceExports;
+        if is_example && self.counts.unstopped.len() < EXAMPLES {
             let (user, attack) = (self.person.id, thief.attack);
-            self.counts.examples.push(format!("{attack:?} of {user}: {served} served, {told}"));
+            self.counts.unstopped.push(format!("{attack:?} of {user}: {served} served, {told}"));
         }
         let of_attack = self.counts.thefts.entry(thief.attack).or_default();
         *of_attack.entry(served).or_default() += 1;

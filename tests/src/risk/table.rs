@@ -1,6 +1,10 @@
 //! What came of it, as a table.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use super::{Attack, Binding, Counts, Simulation};
 
@@ -17,20 +21,32 @@ impl Table {
     /// # Errors
     /// As [`Simulation::run`].
     pub fn of(users: u64, days: u64, seed: u64) -> anyhow::Result<Self> {
-        let run = |binding, tells_handshake, thieves| {
-            Simulation { users, days, seed, binding, tells_handshake, pause: PAUSE, thieves }.run()
-        };
         let columns = [
-            ("all devices bind", Binding::All, false),
-            ("computers bind", Binding::Computers, false),
-            ("none binds", Binding::None, false),
-            ("none binds, JA4 is told", Binding::None, true),
+            ("all devices bind", Binding::All, false, true),
+            ("all bind, the app names no devices", Binding::All, false, false),
+            ("computers bind", Binding::Computers, false, true),
+            ("none binds", Binding::None, false, true),
+            ("none binds, JA4 is told", Binding::None, true, true),
         ];
-        let columns = columns.map(|(name, binding, handshake)| {
-            Ok((name, run(binding, handshake, false)?, run(binding, handshake, true)?))
-        });
-        let columns = columns.into_iter().collect::<anyhow::Result<_>>()?;
-        Ok(Self { columns, user_months: exact(users) * exact(days) / 30.0 })
+        let simulation = |(_, binding, tells_handshake, names_devices), thieves| {
+            let pause = PAUSE;
+            let observed = OBSERVED;
+            Simulation {
+                users,
+                days,
+                observed,
+                seed,
+                binding,
+                tells_handshake,
+                names_devices,
+                pause,
+                thieves,
+            }
+        };
+        let all = columns.iter().flat_map(|column| [false, true].map(|thieves| simulation(*column, thieves)));
+        let mut counted = at_once(&all.collect::<Vec<_>>())?.into_iter();
+        let counted = columns.iter().map_while(|(name, ..)| Some((*name, counted.next()?, counted.next()?)));
+        Ok(Self { columns: counted.collect(), user_months: exact(users) * exact(days) / 30.0 })
     }
 
     /// Each way to bind, with what was counted without thieves and with them.
@@ -115,6 +131,32 @@ impl fmt::Display for Table {
     }
 }
 
+/// Runs them on as many processors as there are, and gives what was counted in their order.
+fn at_once(simulations: &[Simulation]) -> anyhow::Result<Vec<Counts>> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((place, simulation)) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            simulations.get(place).map(|simulation| (place, simulation))
+        } {
+            done.push((place, simulation.run()?));
+        }
+        anyhow::Ok(done)
+    };
+    let mut all = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let done = workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_panic| anyhow::anyhow!("a simulation has panicked"))?);
+        done.collect::<anyhow::Result<Vec<_>>>()
+    })?
+    .concat();
+    all.sort_by_key(|(place, _)| *place);
+    Ok(all.into_iter().map(|(_, counts)| counts).collect())
+}
+
 #[expect(clippy::as_conversions, reason = "counts of a simulation are small")]
 fn exact(number: u64) -> f64 {
     number as f64
@@ -122,3 +164,6 @@ fn exact(number: u64) -> f64 {
 
 /// Somebody looks at a page for two minutes.
 const PAUSE: u64 = 120;
+
+/// A week, as `spec-notes/operations.md` says.
+const OBSERVED: u64 = 7;

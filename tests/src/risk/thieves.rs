@@ -93,9 +93,15 @@ enum Way {
 }
 
 impl Thief {
-    /// The thieves of a user within so many days, one of each kind.
+    /// The thieves of a user within so many days after the first ones, one of each kind.
     #[must_use]
-    pub(crate) fn of(person: &Person, world: &World, days: u64, random: &mut Random) -> Vec<Self> {
+    pub(crate) fn of(
+        person: &Person,
+        world: &World,
+        first: u64,
+        days: u64,
+        random: &mut Random,
+    ) -> Vec<Self> {
         let one = |attack: Attack| {
             let mut random = random.branch(attack.says().len().try_into().unwrap_or_default());
             let (way, browser) = Self::equipped(attack, person, world, &mut random);
@@ -106,7 +112,7 @@ impl Thief {
                 device: usize::from(
                     !attack.is_at_login() && attack != Attack::DeviceExports && random.chance(300),
                 ),
-                from: DAY + random.below(days.saturating_sub(1) * DAY),
+                from: first * DAY + random.below(days * DAY),
                 delay,
                 pace: if attack.exports() { 1 } else { random.between(1, 30) },
                 way,

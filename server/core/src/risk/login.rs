@@ -28,15 +28,17 @@ pub struct Login<'a> {
 
 /// What is suspected of a login. It is to be learned only after this.
 ///
-/// A login by a user of whom nothing is known yet is strange in nothing but the network that it comes from.
+/// A login by a user of whom nothing is known yet is strange in nothing but the network that it comes from. A device that
+/// vouches for it takes most of that away too.
 pub fn weigh_login(login: &Login<'_>, profile: &Profile) -> Assessment {
     let mut found = Assessment::default();
     let is_known_network = login.from.is_some_and(|from| profile.knows_network(&from.network));
+    let is_vouched = is_vouched(login, profile);
     if let Some(from) = &login.from {
         let place = from.location.place();
         found.is_known_place = is_known_network || place.is_some_and(|place| profile.knows_place(place));
-        weigh_network(place, is_known_network, &mut found);
-        weigh_travel(from, place, profile, found.is_known_place, &mut found);
+        weigh_network(place, is_known_network || is_vouched, &mut found);
+        weigh_travel(from, place, profile, found.is_known_place, is_vouched, &mut found);
     }
     if profile.is_new() {
         return found;
@@ -45,6 +47,15 @@ pub fn weigh_login(login: &Login<'_>, profile: &Profile) -> Assessment {
     weigh_device(login, profile, is_known_network, &mut found);
     weigh_starts(login, profile, &mut found);
     found
+}
+
+/// Whether a device of the user's vouches for the login.
+///
+/// A proxy that phishes stands at another address, where no browser sends what the app knows its devices by; and who has
+/// copied that from the device has not the second factor.
+fn is_vouched(login: &Login<'_>, profile: &Profile) -> bool {
+    login.device.is_some_and(|device| profile.knows_device(device))
+        && login.strength.is_some_and(|strength| strength.several_factors)
 }
 
 /// What a network says by itself. That the user is usually in it takes most of it away.
@@ -75,6 +86,7 @@ fn weigh_travel(
     place: Option<&Place>,
     profile: &Profile,
     is_known: bool,
+    is_vouched: bool,
     found: &mut Assessment,
 ) {
     // There is nowhere to have travelled from.
@@ -87,10 +99,12 @@ fn weigh_travel(
     });
     let mut travel = leg.as_ref().and_then(impossible_travel);
     // A telephone and a computer of one user are at two ends of a country as soon as the carrier's exit is: that is no proof.
-    if leg.is_some_and(|leg| leg.from.country.is_some() && leg.from.country == leg.to.country)
+    let is_within_a_country =
+        leg.is_some_and(|leg| leg.from.country.is_some() && leg.from.country == leg.to.country);
+    if (is_within_a_country || is_vouched)
         && let Some(travel) = &mut travel
     {
-        travel.score = travel.score.min(WITHIN_A_COUNTRY);
+        travel.score = travel.score.min(NO_PROOF);
     }
     found.add_known(SignalName::TravelImpossible, travel);
 }
@@ -155,7 +169,7 @@ fn weigh_starts(login: &Login<'_>, profile: &Profile, found: &mut Assessment) {
 }
 
 /// Worth a note, and no question.
-const WITHIN_A_COUNTRY: Score = Score::new(60);
+const NO_PROOF: Score = Score::new(60);
 
 /// Sessions that began within this time began together.
 const RECENT: Duration = Duration::from_secs(30 * 60);

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
-use super::{filter::Filter, listen, unreadable};
+use super::{After, filter::Filter, listen, unreadable};
 use crate::{extract::Permit, house::Holdfast, respond::Problem};
 
 /// The number of a line is the cursor: it stays good while files come and go.
@@ -28,7 +28,7 @@ pub(crate) async fn events(
     }
     let filter = Filter::new(&permit, input.user, input.session, input.event)?;
     let listening = listen(&house)?;
-    let reader = Reader::after(listening.files, input.after.unwrap_or(0));
+    let reader = Reader::after(listening.files, input.after.unwrap_or_default().0);
     let page = spawn_blocking(move || read(reader, &filter, limit)).await;
     let body = page.map_err(|_panic| unreadable())?.map_err(|_| unreadable())?;
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
@@ -42,7 +42,7 @@ pub(crate) struct Input {
     user: Option<String>,
     session: Option<String>,
     event: Option<String>,
-    after: Option<u64>,
+    after: Option<After>,
     limit: Option<usize>,
 }
 

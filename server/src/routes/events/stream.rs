@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
-use super::{filter::Filter, listen, unreadable};
+use super::{After, filter::Filter, listen, unreadable};
 use crate::{
     extract::Permit,
     house::Holdfast,
@@ -36,10 +36,11 @@ pub(crate) async fn stream(
     let listening = listen(&house)?;
     // An empty one is none (HTML §9.2.3).
     let after = match headers.get("last-event-id").filter(|id| !id.is_empty()) {
-        None => input.after.unwrap_or_else(|| listening.files.head()),
+        None => input.after.map_or_else(|| listening.files.head(), |after| after.0),
         Some(id) => {
-            let number = id.to_str().ok().and_then(|id| id.trim_ascii().parse().ok());
-            number.ok_or_else(|| {
+            let number = id.to_str().ok().and_then(|id| id.trim_ascii().parse::<u64>().ok());
+            let after = number.and_then(|number| After::try_from(number).ok()).map(|after| after.0);
+            after.ok_or_else(|| {
                 Problem::bad_request("Last-Event-ID must be the id of an event of this stream")
             })?
         }
@@ -76,7 +77,7 @@ pub(crate) struct Input {
     user: Option<String>,
     session: Option<String>,
     event: Option<String>,
-    after: Option<u64>,
+    after: Option<After>,
 }
 
 struct Listener {

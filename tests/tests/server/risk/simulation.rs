@@ -7,10 +7,12 @@ use holdfast_tests::risk::{Attack, Binding, Counts, Simulation};
 fn live(binding: Binding) -> Result<Counts> {
     let small = Simulation {
         users: 12,
-        days: 8,
+        days: 6,
+        observed: 2,
         seed: 5,
         binding,
         tells_handshake: false,
+        names_devices: true,
         pause: 900,
         thieves: true,
     };
@@ -26,11 +28,11 @@ fn who_is_bound_is_left_in_peace_and_thieves_are_not() -> Result<()> {
     for attack in [Attack::CookieAbroad, Attack::CookieExport] {
         let (all, stopped) = counts.stopped(attack);
         assert!(all >= 10, "{attack:?}: {all}");
-        assert_eq!(stopped, all, "{attack:?}: {:?}\n{:#?}", counts.thefts, counts.examples);
+        assert_eq!(stopped, all, "{attack:?}: {:?}\n{:#?}", counts.thefts, counts.unstopped);
     }
     // Not all of them: with more users one in twenty is served, which these few do not show.
     let (all, stopped) = counts.stopped(Attack::CookieNextDoor);
-    assert!(all >= 10 && stopped * 10 >= all * 9, "{:?}\n{:#?}", counts.thefts, counts.examples);
+    assert!(all >= 10 && stopped * 10 >= all * 9, "{:?}\n{:#?}", counts.thefts, counts.unstopped);
     Ok(())
 }
 
@@ -40,7 +42,7 @@ fn without_a_key_the_same_rules_ask_the_user() -> Result<()> {
     assert_eq!(counts.all_reproves(), 0);
     assert!(counts.all_step_ups() > 20, "{:?}", counts.step_ups);
     let (all, stopped) = counts.stopped(Attack::CookieAbroad);
-    assert!(all >= 10 && stopped == all, "{:?}\n{:#?}", counts.thefts, counts.examples);
+    assert!(all >= 10 && stopped == all, "{:?}\n{:#?}", counts.thefts, counts.unstopped);
     Ok(())
 }
 
@@ -50,10 +52,12 @@ fn the_same_seed_makes_the_same_month() -> Result<()> {
     let run = || {
         let few = Simulation {
             users: 2,
-            days: 3,
+            days: 2,
+            observed: 1,
             seed: 9,
             binding: Binding::Computers,
             tells_handshake: true,
+            names_devices: true,
             pause: 900,
             thieves: true,
         };

@@ -93,6 +93,7 @@ async fn what_is_no_question_is_refused() -> Result<()> {
         "?limit=1001".to_owned(),
         "?limit=x".to_owned(),
         "?after=-1".to_owned(),
+        "?after=9223372036854775808".to_owned(),
         "?after=99999999999999999999".to_owned(),
         "?colour=red".to_owned(),
         format!("?user={}", "x".repeat(1025)),

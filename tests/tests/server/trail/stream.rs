@@ -130,7 +130,14 @@ async fn there_are_so_many_places() -> Result<()> {
         ensure!(attempt < 200, "a place is not given back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    for (query, id) in [("?after=x", None), ("?limit=3", None), ("", Some("x")), ("", Some("-1"))] {
+    for (query, id) in [
+        ("?after=x", None),
+        ("?after=9223372036854775808", None),
+        ("?limit=3", None),
+        ("", Some("x")),
+        ("", Some("-1")),
+        ("", Some("9223372036854775808")),
+    ] {
         let mut call = server.app(Method::GET, &format!("/v1/events/stream{query}"));
         if let Some(id) = id {
             call = call.header("last-event-id", id);
