@@ -45,7 +45,7 @@ pub fn weigh_login(login: &Login<'_>, profile: &Profile) -> Assessment {
     }
     weigh_strength(login, profile, &mut found);
     weigh_device(login, profile, is_known_network, &mut found);
-    weigh_starts(login, profile, &mut found);
+    weigh_starts(login, profile, is_vouched, &mut found);
     found
 }
 
@@ -140,7 +140,7 @@ fn weigh_device(login: &Login<'_>, profile: &Profile, is_known_network: bool, fo
     found.add(Signal::new(SignalName::DeviceUnknown, score).because("how", how));
 }
 
-fn weigh_starts(login: &Login<'_>, profile: &Profile, found: &mut Assessment) {
+fn weigh_starts(login: &Login<'_>, profile: &Profile, is_vouched: bool, found: &mut Assessment) {
     let since = crate::UnixTime::from_millis(
         login.now.as_millis().saturating_sub(u64::try_from(RECENT.as_millis()).unwrap_or(u64::MAX)),
     );
@@ -155,6 +155,8 @@ fn weigh_starts(login: &Login<'_>, profile: &Profile, found: &mut Assessment) {
     let countries = countries + usize::from(is_elsewhere);
     let started = before + 1;
     let score = match (started, countries) {
+        // Of a user with a telephone at home and the company's VPN abroad that is an ordinary morning.
+        (..6, 2..) if is_vouched => 40,
         (_, 2..) => 70,
         (6.., _) => 70,
         (4.., _) => 40,
