@@ -6,6 +6,7 @@
 mod effect;
 mod explain;
 mod guard;
+mod places;
 mod policies;
 mod situation;
 mod thresholds;
