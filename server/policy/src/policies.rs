@@ -6,6 +6,7 @@ use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect as CedarEffect, Policy, PolicyId,
     PolicySet, PrincipalConstraint, Request, ResourceConstraint, Response, Schema, ValidationMode, Validator,
 };
+use holdfast_core::risk::SignalName;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -39,6 +40,8 @@ pub struct Rule {
     pub mode: Mode,
     /// What it says to the one who is refused: `@says`.
     pub says: Option<Arc<str>>,
+    /// The signals that it looks at; all of them, if it looks at the strongest.
+    pub signals: Arc<[SignalName]>,
 }
 
 /// How much the policies of a set may do yet.
@@ -275,7 +278,20 @@ fn rule(policy: &Policy, modes: &Modes) -> Result<Rule, String> {
         (None, None) => own,
     };
     let says = policy.annotation("says").map(Arc::from);
-    Ok(Rule { id: id.into(), effect, mode, says })
+    Ok(Rule { id: id.into(), effect, mode, says, signals: signals(policy) })
+}
+
+/// The signals that a policy looks at.
+fn signals(policy: &Policy) -> Arc<[SignalName]> {
+    let paths = policy.to_json().map(|json| paths(&json)).unwrap_or_default();
+    let looks_at = |name: SignalName| {
+        paths.iter().any(|path| match path.as_slice() {
+            [all] => all == "risk" || all == "signals",
+            [signals, one, ..] => signals == "signals" && one == name.as_str(),
+            [] => false,
+        })
+    };
+    SignalName::ALL.iter().copied().filter(|name| looks_at(*name)).collect()
 }
 
 fn permits_everything(policy: &Policy) -> bool {
