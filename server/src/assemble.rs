@@ -281,6 +281,7 @@ fn assemble(
         witness: audit.witness(),
     };
     sinks.follow(prepared, audit.listen().as_ref(), &workshop);
+    metrics.expect_objections(policies.rules());
     Ok(Holdfast {
         sinks,
         audit_jwks: audit_keys.jwks.into(),
