@@ -76,8 +76,8 @@ fn render_common(file: &str, text: &mut Vec<u8>) -> io::Result<()> {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
     let own = ANSWERS.iter().find(|(name, _)| *name == file);
-    for (code, meaning) in own.map_or(EXIT_STATUS, |(_, answers)| *answers) {
-        roff.control("TP", []).text([bold(code)]).text([roman(meaning)]);
+    for (code, meaning) in own.map_or(EXIT_STATUS, |(_, answers)| answers) {
+        roff.control("TP", []).text([bold(*code)]).text([roman(*meaning)]);
     }
     roff.control("SH", ["ENVIRONMENT"]);
     roff.control("TP", []).text([bold("HOLDFAST__SECTION__KEY")]).text([roman(ENVIRONMENT)]);
@@ -93,14 +93,14 @@ const SOURCE: &str = concat!("holdfast ", env!("CARGO_PKG_VERSION"));
 
 const MANUAL: &str = "Holdfast";
 
-const EXIT_STATUS: [(&str, &str); 3] =
-    [("0", "Done."), ("1", "Failed while running."), ("2", "Wrong usage or configuration.")];
+const EXIT_STATUS: &[(&str, &str)] =
+    &[("0", "Done."), ("1", "Failed while running."), ("2", "Wrong usage or configuration.")];
 
 /// Commands that answer a question: what each code says.
-const ANSWERS: [(&str, [(&str, &str); 3]); 5] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 5] = [
     (
         "holdfast-audit-verify.1",
-        [
+        &[
             ("0", "Every line is as it was written. Notes may still be worth reading."),
             ("1", "A line was changed, cut, moved or put in, or the signatures do not fit; each is named."),
             ("2", "Wrong usage, or a file cannot be read. Nothing is said of the trail."),
@@ -108,7 +108,7 @@ const ANSWERS: [(&str, [(&str, &str); 3]); 5] = [
     ),
     (
         "holdfast-compliance.1",
-        [
+        &[
             (
                 "0",
                 "Each requirement is met, the operator's, of another level, or set aside with a justification.",
@@ -119,7 +119,7 @@ const ANSWERS: [(&str, [(&str, &str); 3]); 5] = [
     ),
     (
         "holdfast-doctor.1",
-        [
+        &[
             ("0", "Everything was checked and is well."),
             ("1", "Something is not well, or could not be checked; each is told with what to do."),
             ("2", "Wrong usage or configuration. Nothing was checked."),
@@ -127,7 +127,7 @@ const ANSWERS: [(&str, [(&str, &str); 3]); 5] = [
     ),
     (
         "holdfast-healthcheck.1",
-        [
+        &[
             ("0", "The server answers."),
             ("1", "It does not answer within two seconds, or says that it is not well."),
             ("2", "Wrong usage."),
@@ -135,7 +135,7 @@ const ANSWERS: [(&str, [(&str, &str); 3]); 5] = [
     ),
     (
         "holdfast-policy-check.1",
-        [
+        &[
             ("0", "The policies are in order."),
             ("1", "Failed while running."),
             (
