@@ -75,7 +75,7 @@ async fn every_metric_is_described_and_shown() -> Result<()> {
         );
         count += 1;
     }
-    ensure!(count > 30, "only {count} were found");
+    ensure!(count >= 30, "only {count} were found");
     Ok(())
 }
 
@@ -144,8 +144,8 @@ impl Series {
 
     /// Each value that a label may have in the question, separated by `|`, must be one that the metric has.
     fn has(&self, metric: &str, labels: &[(String, String)]) -> Result<()> {
-        // Prometheus makes these itself.
-        if metric == "up" {
+        // Prometheus makes this itself, and this server has no database of addresses.
+        if ["up", "holdfast_geo_built_timestamp_seconds"].contains(&metric) {
             return Ok(());
         }
         let series = self.0.get(metric).with_context(|| format!("no metric {metric}"))?;
