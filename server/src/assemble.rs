@@ -15,13 +15,13 @@ use crate::{
     devices::Devices,
     geo::{Change, Geo},
     house::{App, Gateways, Holdfast},
-    issuers::Issuers,
+    issuers::{self, Issuers},
     limits::{Limits, Load},
     listen::server_config,
     oauth::{AccessTokens, Clients, OAuth},
     random::random,
     risk::Risk,
-    secrets::Secrets,
+    secrets::{Secrets, open_to_everybody},
     sessions::Turns,
     signals::{Lasting as LastingSignals, Receivers, Seen, Signals, Streams, Transmitter, told::Told},
     signing::{AuditKeys, SigningKeys},
@@ -37,6 +37,8 @@ pub(crate) struct Files<S = Secrets> {
     pub(crate) geo: Geo,
     /// What became of databases that were in force.
     pub(crate) geo_changes: Vec<Change>,
+    /// What an operator should mend, though the server can work with it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl<S> Files<S> {
@@ -54,15 +56,22 @@ impl<S> Files<S> {
             Some(former) => former.followed_by(&config.risk),
             None => Geo::open(&config.risk).map(|geo| (geo, Vec::new())),
         };
-        let sinks = Prepared::problems(&config.audit, &Clock::system());
+        let mut others = Prepared::problems(&config.audit, &Clock::system());
+        let receivers = config.signals.receivers.iter().map(|receiver| &receiver.issuer);
+        others.extend(issuers::problems("issuers", &config.issuers));
+        others.extend(issuers::problems("signals.receivers", receivers));
         match (secrets(config), tls, geo, config.policy.read()) {
-            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) if sinks.is_empty() => {
-                Ok(Self { secrets, tls, policies, geo, geo_changes })
+            (Ok(secrets), Ok(tls), Ok((geo, geo_changes)), Ok(policies)) if others.is_empty() => {
+                let mut warnings = config.warnings(&policies);
+                warnings.extend(Prepared::warnings(&config.audit));
+                let key = config.public.tls.as_ref();
+                warnings.extend(key.and_then(|tls| open_to_everybody("public.tls.key", &tls.key)));
+                Ok(Self { secrets, tls, policies, geo, geo_changes, warnings })
             }
             (secrets, tls, geo, policies) => {
                 let problems = [secrets.err(), tls.err()].into_iter().flatten();
                 let problems = problems.chain(geo.err().into_iter().flatten());
-                Err(problems.chain(policies.err().into_iter().flatten()).chain(sinks).collect())
+                Err(problems.chain(policies.err().into_iter().flatten()).chain(others).collect())
             }
         }
     }
@@ -272,6 +281,7 @@ fn assemble(
         witness: audit.witness(),
     };
     sinks.follow(prepared, audit.listen().as_ref(), &workshop);
+    metrics.expect_objections(policies.rules());
     Ok(Holdfast {
         sinks,
         audit_jwks: audit_keys.jwks.into(),

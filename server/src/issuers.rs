@@ -214,6 +214,22 @@ impl Issuer {
     }
 }
 
+/// What is not in order with files of keys, a sentence each. `section` is where these issuers stand in the configuration.
+pub(crate) fn problems<'a>(
+    section: &str,
+    configured: impl IntoIterator<Item = &'a IssuerConfig>,
+) -> Vec<String> {
+    let issuers = configured.into_iter().enumerate().filter_map(|(index, issuer)| {
+        let KeySource::File(path) = &issuer.source else { return None };
+        let what = read_file(path).err()?;
+        Some(format!(
+            "{section}.{index}.jwks_file: {what}; it is the JWK set that {:?} publishes",
+            issuer.issuer
+        ))
+    });
+    issuers.collect()
+}
+
 /// A client that asks other servers: for a moment, and without following redirects.
 pub(crate) fn client() -> Result<reqwest::Client, String> {
     build(builder().timeout(PATIENCE))
@@ -250,8 +266,9 @@ fn find(keys: &[Object], key_id: Option<&str>, algorithm: Algorithm) -> Option<P
 }
 
 fn read_file(path: &PathBuf) -> Result<Vec<Object>, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    read_key_set(&bytes)
+    let name = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    read_key_set(&bytes).map_err(|what| format!("{name}: {what}"))
 }
 
 /// Reads a JWK set (RFC 7517 §5). One without a public key that could sign is a mistake of its sender, and no reason to

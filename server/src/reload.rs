@@ -59,8 +59,9 @@ fn prepare(live: &Live, read: impl FnOnce() -> Result<Config, Problems>) -> Resu
     // A root key that is missing is not made here: a running server had one, and somebody has to know where it went.
     let files = Files::read(&config, Secrets::read, Some(&former.house.geo));
     let files = files.map_err(|problems| problems.join("\n"))?;
-    let Files { mut secrets, tls, policies, geo, geo_changes } = files;
-    let warnings = std::mem::take(&mut secrets.warnings);
+    let Files { mut secrets, tls, policies, geo, geo_changes, warnings: of_files } = files;
+    let mut warnings = std::mem::take(&mut secrets.warnings);
+    warnings.extend(of_files);
     let house = assemble::next(&former.house, config.clone(), secrets, (geo, policies))
         .map_err(|error: StartError| error.to_string())?;
     live.replace(house, tls, config);

@@ -28,6 +28,12 @@ struct Line {
     retired_at: Option<UnixTime>,
 }
 
+impl Line {
+    fn is_the_key_of(&self, other: &Self) -> bool {
+        self.digits.eq_ignore_ascii_case(&other.digits)
+    }
+}
+
 /// What became of the keys at a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rotation {
@@ -43,28 +49,45 @@ impl RootKeys {
     /// # Errors
     /// What is wrong and what would be right, without the name of the file and without anything of a key.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut lines = Vec::new();
-        for (index, line) in text.lines().enumerate() {
+        let mut lines: Vec<Line> = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
             let (digits, comment) = line.split_once('#').unwrap_or((line, ""));
             let digits = digits.trim_ascii();
             if digits.is_empty() {
                 continue;
             }
             let key = RootKey::from_hex(digits).ok_or_else(|| {
-                let number = index + 1;
                 format!("does not hold 64 hex digits in line {number}; make a key with: openssl rand -hex 32")
             })?;
+            // A file of zeros is what a disk that was never written gives, and everybody's first guess.
+            if digits.bytes().all(|digit| digit == b'0') {
+                return Err(format!(
+                    "holds nothing but zeros in line {number}, which anybody guesses; make a key with: openssl rand -hex 32"
+                ));
+            }
             let retired = comment.trim_ascii().strip_prefix("retired ").map(str::trim_ascii);
-            lines.push(Line {
+            let line = Line {
                 key,
                 digits: Zeroizing::new(digits.to_owned()),
                 retired_at: retired.and_then(parse_rfc3339),
-            });
+            };
+            if lines.iter().any(|other| other.is_the_key_of(&line)) {
+                return Err(format!(
+                    "holds in line {number} a key that stands above it already; take one of the two out, and if a key was to \
+                     be replaced, make the new one with: openssl rand -hex 32"
+                ));
+            }
+            lines.push(line);
         }
         let mut lines = lines.into_iter();
         let current =
             lines.next().ok_or("does not hold 64 hex digits; make a key with: openssl rand -hex 32")?;
         Ok(Self { current, former: lines.collect() })
+    }
+
+    /// Whether one of these keys is one of the others.
+    pub(crate) fn share_a_key_with(&self, others: &Self) -> bool {
+        self.lines().any(|line| others.lines().any(|other| line.is_the_key_of(other)))
     }
 
     /// The key in force, and the former ones.
@@ -88,11 +111,15 @@ impl RootKeys {
         Rotation { kept: self.former.len(), forgotten: before - self.former.len() }
     }
 
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        std::iter::once(&self.current).chain(&self.former)
+    }
+
     /// The text of the file.
     pub(crate) fn to_text(&self) -> Zeroizing<String> {
         // Long enough from the beginning: a text that grows leaves copies behind.
         let mut text = Zeroizing::new(String::with_capacity(LINE * (1 + self.former.len())));
-        for line in std::iter::once(&self.current).chain(&self.former) {
+        for line in self.lines() {
             text.push_str(&line.digits);
             if let Some(at) = line.retired_at {
                 text.push_str("  # retired ");
@@ -152,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn two_files_with_the_same_key_are_noticed_however_it_is_written() {
+        let parse = |text: String| RootKeys::parse(&text).unwrap();
+        let ours = parse(format!("{}\n{}\n", digits(0xab), digits(1)));
+        assert!(ours.share_a_key_with(&parse(digits(0xab).to_uppercase())));
+        assert!(ours.share_a_key_with(&parse(format!("{}\n{}\n", digits(2), digits(1)))));
+        assert!(!ours.share_a_key_with(&parse(digits(2))));
+        assert!(RootKeys::parse(&format!("{}\n{}\n", digits(0xab), digits(0xab).to_uppercase())).is_err());
+    }
+
+    #[test]
     fn what_is_no_key_is_told_by_its_line_and_not_shown() {
         let good = digits(1);
         for (bad, says) in [
@@ -161,6 +198,11 @@ mod tests {
             (format!("{good}\n{good}0\n"), "line 2"),
             (format!("{good}\n\nhunter2\n"), "line 3"),
             (format!("{good}\n{good} {good}\n"), "line 2"),
+            (format!("{good}\n{}\n", digits(0)), "nothing but zeros in line 2"),
+            (
+                format!("{good}\n{}\n\n{good} # retired yesterday\n", digits(2)),
+                "line 4 a key that stands above",
+            ),
         ] {
             let told = RootKeys::parse(&bad).err().unwrap();
             assert!(told.contains(says) && !told.contains("hunter2") && !told.contains(&good), "{told}");

@@ -58,9 +58,9 @@ impl Secrets {
     pub(crate) fn read(config: &Config) -> Result<Self, String> {
         let mut warnings = Vec::new();
         let file = &config.secrets.root_key_file;
-        let (root_key, mut previous_root_keys) =
-            read_root_keys("secrets.root_key_file", file, &mut warnings)?.into_keys();
-        let others = Others::read(config, &mut warnings)?;
+        let root_keys = read_root_keys("secrets.root_key_file", file, &mut warnings)?;
+        let others = Others::read(config, Some((file, &root_keys)), &mut warnings)?;
+        let (root_key, mut previous_root_keys) = root_keys.into_keys();
         previous_root_keys.extend(others.previous_root_keys);
         Ok(Self {
             root_key,
@@ -78,7 +78,7 @@ impl Secrets {
     /// As [`Secrets::load`].
     pub(crate) fn read_before_first_start(config: &Config) -> Result<Vec<String>, String> {
         let mut warnings = Vec::new();
-        Others::read(config, &mut warnings).map(|_in_order| warnings)
+        Others::read(config, None, &mut warnings).map(|_in_order| warnings)
     }
 }
 
@@ -91,14 +91,12 @@ struct Others {
 }
 
 impl Others {
-    fn read(config: &Config, warnings: &mut Vec<String>) -> Result<Self, String> {
-        let mut previous_root_keys = Vec::new();
-        for file in &config.secrets.previous_root_key_files {
-            let (first, others) =
-                read_root_keys("secrets.previous_root_key_files", file, warnings)?.into_keys();
-            previous_root_keys.push(first);
-            previous_root_keys.extend(others);
-        }
+    fn read(
+        config: &Config,
+        in_force: Option<(&Path, &RootKeys)>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        let previous_root_keys = read_previous_root_keys(config, in_force, warnings)?;
         if config.gateways.is_none() && config.public.tls.is_none() {
             warnings.push(NO_ADDRESSES.to_owned());
         }
@@ -123,6 +121,34 @@ impl Others {
         };
         Ok(Self { previous_root_keys, gateway, poll_tokens, signals_key })
     }
+}
+
+/// Reads the files of former root keys. None of them may have a key that another file has, the one in force least of all:
+/// somebody thinks then that a key was replaced, and it was not.
+fn read_previous_root_keys(
+    config: &Config,
+    in_force: Option<(&Path, &RootKeys)>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<RootKey>, String> {
+    let key = "secrets.previous_root_key_files";
+    let mut previous: Vec<(&Path, RootKeys)> = Vec::new();
+    for file in &config.secrets.previous_root_key_files {
+        let keys = read_root_keys(key, file, warnings)?;
+        let known = in_force.into_iter().chain(previous.iter().map(|(other, keys)| (*other, keys)));
+        if let Some((other, _)) = known.into_iter().find(|(_, others)| keys.share_a_key_with(others)) {
+            return Err(format!(
+                "{key}: {} holds a key that {} holds too; a former key stands in one file, and is not the one in force",
+                file.display(),
+                other.display()
+            ));
+        }
+        previous.push((file, keys));
+    }
+    let keys = previous.into_iter().flat_map(|(_, keys)| {
+        let (first, others) = keys.into_keys();
+        std::iter::once(first).chain(others)
+    });
+    Ok(keys.collect())
 }
 
 fn read_root_keys(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<RootKeys, String> {
@@ -167,11 +193,15 @@ fn read_poll_token(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText
 /// Reads a secret, and warns if everybody may.
 fn read_private(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<Zeroizing<String>, String> {
     let told = |error: io::Error| format!("{key}: {} cannot be read: {error}", file.display());
-    let mode = fs::metadata(file).map_err(told)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        warnings.push(format!("{key}: {} can be read by everybody; run: chmod 600 {0}", file.display()));
-    }
+    warnings.extend(open_to_everybody(key, file));
     fs::read_to_string(file).map(Zeroizing::new).map_err(told)
+}
+
+/// A warning, if everybody may read a secret. A file that cannot be looked at is told of by whoever reads it.
+pub(crate) fn open_to_everybody(key: &str, file: &Path) -> Option<String> {
+    let mode = fs::metadata(file).ok()?.permissions().mode();
+    (mode & 0o007 != 0)
+        .then(|| format!("{key}: {} can be read by everybody; run: chmod 600 {0}", file.display()))
 }
 
 fn make_root_key(file: &Path) -> Result<(), String> {

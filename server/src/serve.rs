@@ -40,7 +40,7 @@ pub(crate) async fn serve_with(
     public_router: impl Fn(Arc<Holdfast>) -> Router + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let files = Files::read(&config, Secrets::load, None);
-    let Files { mut secrets, tls, policies, geo, geo_changes: _ } =
+    let Files { mut secrets, tls, policies, geo, geo_changes: _, warnings: of_files } =
         files.map_err(|problems| StartError::Configuration(problems.join("\n")))?;
     // The sockets come before the store: whoever starts a second server should not wait for a million sessions first.
     let public_socket = bind("public.listen", config.public.listen).await?;
@@ -55,7 +55,8 @@ pub(crate) async fn serve_with(
         .await
         .map_err(|unavailable| StartError::Failure(format!("store.path: {unavailable}")))?;
     opened.notes.extend(note);
-    let warnings = std::mem::take(&mut secrets.warnings);
+    let mut warnings = std::mem::take(&mut secrets.warnings);
+    warnings.extend(of_files);
     let house = assemble::first(config.clone(), secrets, (geo, policies), (opened.store, remembered), clock)?;
     let boot = random().map_err(|trouble| StartError::Failure(trouble.to_string()))?;
     tell_of_start(&house, &warnings, &opened.notes);

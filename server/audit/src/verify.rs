@@ -50,7 +50,7 @@ impl Keys {
 pub struct Fault {
     /// The file, by the name that the caller gave it.
     pub file: String,
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 if it is about the whole file.
     pub line: u64,
     /// What is wrong.
     pub what: String,
@@ -58,7 +58,11 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+        match self.line {
+            // About the file as a whole.
+            0 => write!(f, "{}: {}", self.file, self.what),
+            line => write!(f, "{}:{line}: {}", self.file, self.what),
+        }
     }
 }
 
@@ -186,7 +190,10 @@ impl<'k> Verifier<'k> {
             self.line += 1;
             match line.strip_suffix(b"\n") {
                 Some(line) => self.line(line),
-                None => self.fault("the file ends in the middle of a line; a server that starts with it closes it off, or it was cut"),
+                None => self.fault(
+                    "the file ends in the middle of a line: it was cut, or the server was killed, or is writing it just now. A server \
+                     that starts with it closes the line off; verify again then",
+                ),
             }
             line.clear();
         }
@@ -204,7 +211,9 @@ impl<'k> Verifier<'k> {
             report.faults.push(Fault {
                 file: self.file,
                 line: 0,
-                what: "there is no line of a chain".to_owned(),
+                what: "there is no line of a chain: the file is empty, or is no audit trail of Holdfast's; give the files that audit.file \
+                       names, with those that were put aside"
+                    .to_owned(),
             });
         }
         if let (Some(tail), Some(last)) = (&self.tail, report.last) {
@@ -311,8 +320,8 @@ impl<'k> Verifier<'k> {
                 self.fault("the first line of the chain names a line before it");
             } else if line.seq != first {
                 self.fault(&format!(
-                    "the chain begins with line {} and not with line {first}: its beginning was cut off, or a file was not \
-                     given; if older files were removed on purpose, say with which line the trail shall begin",
+                    "the chain begins with line {0} and not with line {first}: its beginning was cut off, or a file was not \
+                     given; if older files were removed on purpose, say so with --from-seq {0}",
                     line.seq
                 ));
             } else if first > 1 {
@@ -354,15 +363,15 @@ impl<'k> Verifier<'k> {
 
     /// When it was signed, as it says itself.
     fn checkpoint(&self, line: &ChainedLine<'_>, jws: &str) -> Result<Option<UnixTime>, String> {
-        let parsed =
-            UnverifiedJws::parse_token(jws).map_err(|_| "the checkpoint is not readable".to_owned())?;
+        let parsed = UnverifiedJws::parse_token(jws)
+            .map_err(|_| "the checkpoint is not readable: it was changed".to_owned())?;
         let says = |claims: &Object| {
             let hash = line.prev.to_string();
             claims.text("hash") == Some(hash.as_str())
                 && matches!(claims.member("seq"), Some(Value::Number(number)) if number.to_string() == (line.seq - 1).to_string())
         };
         if parsed.typ() != Some(CHECKPOINT_TYPE) || line.seq == 0 || !says(parsed.unverified_claims()) {
-            return Err("the checkpoint signs another place of the chain".to_owned());
+            return Err("the checkpoint signs another place of the chain: it was moved here".to_owned());
         }
         let signed_at = match parsed.unverified_claims().member("iat") {
             Some(Value::Number(iat)) => iat.as_u64().map(UnixTime::from_secs),
@@ -370,9 +379,16 @@ impl<'k> Verifier<'k> {
         };
         let Some(keys) = self.keys else { return Ok(signed_at) };
         let key = parsed.key_id().and_then(|id| keys.find(id));
-        let key = key.ok_or("the checkpoint is signed with a key that is not among the given ones")?;
+        let key = key.ok_or(
+            "the checkpoint is signed with a key that is not among the given ones: give the key set that was kept with the \
+             trail, or the root keys of that time; if they were given, somebody else has signed",
+        )?;
         let signed = parsed.verify(key, Rule::T04).is_ok();
-        if signed { Ok(signed_at) } else { Err("the signature of the checkpoint does not fit".to_owned()) }
+        if signed {
+            Ok(signed_at)
+        } else {
+            Err("the signature of the checkpoint does not fit: it, or what it signs, was changed".to_owned())
+        }
     }
 
     fn outside(&mut self, line: &[u8]) {

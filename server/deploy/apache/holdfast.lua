@@ -20,10 +20,12 @@ local IDENTITY = {
   "Holdfast-User", "Holdfast-Session", "Holdfast-Binding", "Holdfast-Assertion",
   "Holdfast-Client", "Holdfast-Scope", "Holdfast-Issuer",
 }
--- What Holdfast reads, beside what is said below.
+-- What Holdfast reads, beside what is said below. The second line is what tells one client from another: without it a
+-- browser whose hints stop or contradict it goes unnoticed. Add the field that risk.ja4_header names, if there is one.
 local ASKED_WITH = {
-  "Authorization", "DPoP", "Cookie", "User-Agent", "Accept", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode",
-  "Sec-Fetch-Dest", "Secure-Session-Skipped", "traceparent", "tracestate",
+  "Authorization", "DPoP", "Cookie", "User-Agent", "Accept", "X-Requested-With", "Origin",
+  "Sec-CH-UA", "Sec-CH-UA-Mobile", "Sec-CH-UA-Platform", "Accept-Language",
+  "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Secure-Session-Skipped", "traceparent", "tracestate",
 }
 -- What a refusal may bring to the client.
 local PASSED_ON = {

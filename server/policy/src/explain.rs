@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{Effect, Hit, Mode, Policies, Ruling, Situation, Subject};
@@ -26,8 +27,29 @@ pub struct Explained {
     pub mode: Mode,
     /// Whether it objected.
     pub objected: bool,
-    /// What it looks at, and what it saw there; nothing where there was nothing.
-    pub saw: BTreeMap<String, Option<Value>>,
+    /// What it looks at, and what it saw there.
+    pub saw: BTreeMap<String, Saw>,
+}
+
+/// What a policy saw in one place.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Saw {
+    /// Nothing is there.
+    Absent,
+    /// A signal of which nothing can be said, for want of data. Policies see 0, and it is not harmless for that.
+    Unknown,
+    /// This.
+    Value(Value),
+}
+
+impl Serialize for Saw {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_none(),
+            Self::Unknown => serializer.serialize_str("unknown"),
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
 }
 
 impl Policies {
@@ -40,16 +62,24 @@ impl Policies {
             decision: rule.effect,
             mode: rule.mode,
             objected: ruling.hits.iter().any(|hit: &Hit| hit.id == rule.id),
-            saw: looks_at
-                .into_iter()
-                .map(|path| {
-                    let value = path.iter().try_fold(&seen, |value, name| value.get(name));
-                    (path.join("."), value.cloned())
-                })
-                .collect(),
+            saw: looks_at.into_iter().map(|path| (path.join("."), saw(&path, &seen, situation))).collect(),
         });
         let rules = rules.collect();
         Explanation { ruling, rules }
+    }
+}
+
+fn saw(path: &[String], seen: &Value, situation: &Situation) -> Saw {
+    if let [signals, name] = path
+        && signals == "signals"
+        && !situation.signals.contains_key(name.as_str())
+        && situation.unknown.iter().any(|unknown| **unknown == **name)
+    {
+        return Saw::Unknown;
+    }
+    match path.iter().try_fold(seen, |value, name| value.get(name)) {
+        Some(value) => Saw::Value(value.clone()),
+        None => Saw::Absent,
     }
 }
 

@@ -6,12 +6,13 @@
 mod effect;
 mod explain;
 mod guard;
+mod places;
 mod policies;
 mod situation;
 mod thresholds;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
-pub use explain::{Explained, Explanation};
+pub use explain::{Explained, Explanation, Saw};
 pub use guard::{
     Answer, Beginning, Demand, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
     decode_profile, encode_profile, login_json,

@@ -6,11 +6,13 @@ use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect as CedarEffect, Policy, PolicyId,
     PolicySet, PrincipalConstraint, Request, ResourceConstraint, Response, Schema, ValidationMode, Validator,
 };
+use holdfast_core::risk::SignalName;
 use serde::{Deserialize, Serialize};
 
 use super::{
     effect::{Effect, Mode},
     explain::paths,
+    places::{Found, Places, not_cedar},
     situation::{Names, Situation, Subject},
     thresholds::Thresholds,
 };
@@ -38,6 +40,8 @@ pub struct Rule {
     pub mode: Mode,
     /// What it says to the one who is refused: `@says`.
     pub says: Option<Arc<str>>,
+    /// The signals that it looks at; all of them, if it looks at the strongest.
+    pub signals: Arc<[SignalName]>,
 }
 
 /// How much the policies of a set may do yet.
@@ -101,7 +105,9 @@ impl Policies {
     pub fn parse(text: &str, modes: &Modes) -> Result<Self, PolicyProblems> {
         let (schema, _warnings) = Schema::from_cedarschema_str(SCHEMA)
             .map_err(|error| PolicyProblems(vec![format!("the schema is not in order: {error}")]))?;
-        let read: PolicySet = text.parse().map_err(|error| parse_problems(text, &error))?;
+        let read: PolicySet = text.parse().map_err(|error| PolicyProblems(not_cedar(text, &error)))?;
+        let places = Places::of(text);
+        let mut found = Found::default();
         let mut problems = Vec::new();
         if read.templates().next().is_some() {
             problems.push(
@@ -111,25 +117,23 @@ impl Policies {
         let (mut forbids, mut permits) = (PolicySet::new(), PolicySet::new());
         let mut rules = BTreeMap::new();
         for policy in read.policies() {
-            let place = place_of(text, policy);
+            let place = places.of_policy(policy);
             match policy.effect() {
                 CedarEffect::Permit => {
                     if let Err(error) = permits.add(policy.clone()) {
-                        problems.push(format!("{place}: {error}"));
+                        found.add(place, error.to_string());
                     }
                 }
                 CedarEffect::Forbid => match rule(policy, modes) {
                     Ok(rule) => {
                         let id = PolicyId::new(&rule.id);
                         if forbids.add(policy.new_id(id.clone())).is_err() {
-                            problems.push(format!(
-                                "{place}: two policies have the @id {:?}; give each its own",
-                                rule.id
-                            ));
+                            let id = &rule.id;
+                            found.add(place, format!("two policies have the @id {id:?}; give each its own"));
                         }
                         rules.insert(id, rule);
                     }
-                    Err(what) => problems.push(format!("{place}: {what}")),
+                    Err(what) => found.add(place, what),
                 },
             }
         }
@@ -142,15 +146,18 @@ impl Policies {
         }
         for name in modes.single.keys() {
             if !rules.values().any(|rule| *rule.id == **name) {
-                problems.push(format!("modes names the policy {name:?}, and there is none of this @id"));
+                let names: Vec<_> = rules.values().map(|rule| &*rule.id).collect();
+                problems.push(format!(
+                    "the configuration names the policy {name:?}, and there is none of this @id; those that there are: {}",
+                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                ));
             }
         }
         let validation = Validator::new(schema.clone()).validate(&read, ValidationMode::Strict);
-        problems.extend(validation.validation_errors().map(|error| {
-            let policy = read.policy(error.policy_id());
-            let place = policy.map_or_else(String::new, |policy| format!("{}: ", place_of(text, policy)));
-            format!("{place}{error}")
-        }));
+        for error in validation.validation_errors() {
+            found.add_invalid(text, &places, read.policy(error.policy_id()), error);
+        }
+        let problems = [found.sentences(), problems].concat();
         if !problems.is_empty() {
             return Err(PolicyProblems(problems));
         }
@@ -271,7 +278,20 @@ fn rule(policy: &Policy, modes: &Modes) -> Result<Rule, String> {
         (None, None) => own,
     };
     let says = policy.annotation("says").map(Arc::from);
-    Ok(Rule { id: id.into(), effect, mode, says })
+    Ok(Rule { id: id.into(), effect, mode, says, signals: signals(policy) })
+}
+
+/// The signals that a policy looks at.
+fn signals(policy: &Policy) -> Arc<[SignalName]> {
+    let paths = policy.to_json().map(|json| paths(&json)).unwrap_or_default();
+    let looks_at = |name: SignalName| {
+        paths.iter().any(|path| match path.as_slice() {
+            [all] => all == "risk" || all == "signals",
+            [signals, one, ..] => signals == "signals" && one == name.as_str(),
+            [] => false,
+        })
+    };
+    SignalName::ALL.iter().copied().filter(|name| looks_at(*name)).collect()
 }
 
 fn permits_everything(policy: &Policy) -> bool {
@@ -285,29 +305,6 @@ fn permits_everything(policy: &Policy) -> bool {
         && policy.principal_constraint() == PrincipalConstraint::Any
         && policy.action_constraint() == ActionConstraint::Any
         && policy.resource_constraint() == ResourceConstraint::Any
-}
-
-/// Where a policy stands in its file, for a message.
-fn place_of(text: &str, policy: &Policy) -> String {
-    let name = policy.annotation("id").map(|id| format!(" ({id})")).unwrap_or_default();
-    let line = policy.annotation("id").and_then(|id| {
-        let needle = format!("@id({id:?})");
-        text.lines().position(|line| line.contains(&needle))
-    });
-    match line {
-        Some(line) => format!("line {}{name}", line + 1),
-        None => format!("policy {}{name}", policy.id()),
-    }
-}
-
-fn parse_problems(text: &str, errors: &cedar_policy::ParseErrors) -> PolicyProblems {
-    let line_of = |offset: usize| text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
-    let problems = errors.iter().map(|error| {
-        use miette::Diagnostic;
-        let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
-        offset.map_or_else(|| error.to_string(), |offset| format!("line {}: {error}", line_of(offset)))
-    });
-    PolicyProblems(problems.collect())
 }
 
 /// The policies that ship.

@@ -171,8 +171,32 @@ fn whatever_is_wrong_is_found_when_it_is_read() {
         assert!(problems.to_string().contains(says), "{text}\n{problems}");
     }
     let modes = Modes { single: [("nobody".to_owned(), Mode::Observe)].into(), ..Modes::default() };
-    let problems = Policies::parse(ALL, &modes).unwrap_err();
-    assert!(problems.to_string().contains("\"nobody\""));
+    let problems = Policies::parse(&format!("{ALL}@id(\"b\") forbid (principal, action, resource);"), &modes);
+    let problems = problems.unwrap_err().to_string();
+    assert!(problems.contains("\"nobody\"") && problems.contains("those that there are: b"), "{problems}");
+}
+
+#[test]
+fn a_problem_is_told_once_and_where_it_is() {
+    let text = r#"permit (principal, action, resource);
+// forbid (principal, action, resource); "
+@id("a")
+@says("A ; that ends nothing.")
+forbid (principal, action, resource)
+when {
+  context.rsik > 5 && context.proof_age > 3
+};
+
+@decision("deny") forbid (principal, action, resource);
+  @id("c") forbid (principal, action == Action::"BREW", resource);
+"#;
+    let problems = Policies::parse(text, &Modes::default()).unwrap_err().0;
+    let [rsik, proof_age, nameless, brew] = problems.as_slice() else { panic!("{problems:#?}") };
+    assert!(rsik.starts_with("line 7, column 3 (a): attribute `rsik` in context not found"), "{rsik}");
+    assert!(rsik.contains("did you mean `risk`?"), "{rsik}");
+    assert!(proof_age.starts_with("line 7, column 23 (a): unable to guarantee safety"), "{proof_age}");
+    assert!(nameless.starts_with("line 10: a policy that forbids needs a name"), "{nameless}");
+    assert!(brew.starts_with("line 11, column ") && brew.contains("(c): unrecognized action"), "{brew}");
 }
 
 #[test]

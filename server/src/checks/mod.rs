@@ -3,6 +3,7 @@
 mod client;
 mod token;
 mod weighing;
+mod why;
 
 pub(crate) use weighing::PROVED_ELSEWHERE;
 
@@ -34,7 +35,7 @@ use crate::{
     risk::Weighed,
     telemetry::{Event, EventName},
 };
-use weighing::{in_vain, report_news, rule_on, tell_others, weigh};
+use weighing::{report_news, rule_on, tell_others, weigh};
 
 /// A request to decide about.
 pub(crate) struct Question<'a> {
@@ -346,6 +347,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
     };
     let ambiguous = question.route.err().map(|why| why.to_string());
+    let refusal = why::refusal(house, question, (verdict, weighed, found), context.now);
     let event = Event {
         event: Some(name),
         app: Some(&question.app.name),
@@ -356,7 +358,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
         trace_id: context.trace_id(),
-        detail: ambiguous.as_deref().or(in_vain(verdict, weighed)),
+        detail: ambiguous.as_deref().or(refusal.as_deref()),
         tags: question.tags(),
         risk: weighed.map(|weighed| weighed.json.as_str()),
         ..Event::default()
@@ -364,7 +366,9 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
     let vouched = foreign.map(|token| format!("vouched for by {}", token.issuer));
     let event = match (found, foreign) {
         (Some(found), _) => of_session(&found.session, context, event),
-        (None, Some(token)) => Event { user: Some(&token.subject), detail: vouched.as_deref(), ..event },
+        (None, Some(token)) => {
+            Event { user: Some(&token.subject), detail: event.detail.or(vouched.as_deref()), ..event }
+        }
         (None, None) => event,
     };
     // A token with somebody else's key is a stolen one.

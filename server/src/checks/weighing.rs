@@ -102,12 +102,6 @@ pub(super) fn report_news(house: &Holdfast, weighed: &Weighed, event: &Event<'_>
     house.record(context.now, &Event { event: Some(EventName::RiskRaised), detail: says, ..event.clone() });
 }
 
-/// What the event of a refusal says once more after the policies, so that whoever looks for the reason finds it there.
-pub(super) fn in_vain(verdict: &Verdict, weighed: Option<&Weighed>) -> Option<&'static str> {
-    let is_login = weighed.is_some_and(|weighed| weighed.demand == Demand::Login);
-    (verdict.reason == Reason::RiskStepUp && is_login).then_some(PROVED_ELSEWHERE)
-}
-
 /// What the trail says of a session whose device proves its key from where it is not.
 pub(crate) const PROVED_ELSEWHERE: &str = "the device has proved its key as often as it was asked to, and each time from another \
     address or browser than its requests come from; a gateway may tell two addresses of one client, see holdfast doctor";

@@ -114,6 +114,11 @@ fn judge(verify: &Verify) -> Result<Report, String> {
     Ok(verifier.finish())
 }
 
+/// What is to be done about faults.
+const WHAT_NOW: &str = "what now: the number after a file's name is the line in it. Leave the files as they are, and copy them and the output of this \
+     command elsewhere. Lines before the first fault that a checkpoint signs can be relied on. A sink, a backup or another copy has what the lines \
+     were: compare by seq and hash\n";
+
 fn unreadable(file: &Path, error: &io::Error) -> String {
     format!("{} cannot be read: {error}", file.display())
 }
@@ -122,6 +127,9 @@ fn told(report: &Report) -> Exit {
     let mut words = String::new();
     for fault in &report.faults {
         let _ = writeln!(words, "{fault}");
+    }
+    if !report.faults.is_empty() {
+        words.push_str(WHAT_NOW);
     }
     for note in &report.notes {
         let _ = writeln!(words, "note: {note}");
@@ -231,6 +239,18 @@ mod tests {
         fs::write(folder.join("moved.jsonl"), text.replace(jws[1], jws[0])).unwrap();
         let (code, words) = run(folder, "moved.jsonl", "root.key");
         assert!(code == 1 && words.contains("signs another place"), "{words}");
+        assert!(
+            words.contains("moved.jsonl:") && words.contains("\nwhat now: the number after a file's name"),
+            "{words}"
+        );
+        // What is no trail at all is told of as a whole.
+        fs::write(folder.join("empty.jsonl"), "").unwrap();
+        let (code, words) = run(folder, "empty.jsonl", "root.key");
+        assert!(
+            code == 1
+                && words.contains("empty.jsonl: there is no line of a chain: the file is empty, or is no"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -14,14 +14,15 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
     let is_first_start = !config.secrets.root_key_file.exists();
     let checked = if is_first_start {
         // All but the root key, which the first start makes.
-        Files::read(&config, Secrets::read_before_first_start, None).map(|files| files.secrets)
+        let files = Files::read(&config, Secrets::read_before_first_start, None);
+        files.map(|files| [files.secrets, files.warnings])
     } else {
-        Files::read(&config, Secrets::read, None).map(|files| files.secrets.warnings)
+        Files::read(&config, Secrets::read, None).map(|files| [files.secrets.warnings, files.warnings])
     };
     match checked {
-        Ok(of_secrets) => {
+        Ok([of_secrets, of_files]) => {
             let root_key = if is_first_start { "\nroot key: will be made at the first start" } else { "" };
-            let warnings = [of_secrets, config.warnings(), missing_folders(&config)].concat();
+            let warnings = [of_secrets, of_files, missing_folders(&config)].concat();
             let warnings: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
             Exit::done(format!("{}: in order{root_key}{warnings}", file.display()))
         }
@@ -104,6 +105,86 @@ file = "{audit}"
         fs::write(folder.path().join("root.key"), "2".repeat(64)).unwrap();
         let (code, words) = check(&text, folder.path());
         assert!(code == 0 && !words.contains("root key:"), "{words}");
+    }
+
+    #[test]
+    fn sinks_and_key_sets_are_read_as_at_a_start() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let secret = "0123456789abcdef0123456789abcdef";
+        for name in ["gateway.secret", "sink.secret"] {
+            fs::write(at(name), secret).unwrap();
+            fs::set_permissions(at(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let text = configuration("audit.jsonl");
+        let with = |more: &str| check(&format!("{text}{more}"), folder.path());
+
+        let (code, words) =
+            with("[[audit.sinks]]\nname = \"a\"\nkind = \"file\"\npath = \"./audit.jsonl\"\n");
+        let told = "audit.sinks.0.path: ";
+        assert!(code == 2 && words.contains(told) && words.contains("is the file of audit.file"), "{words}");
+
+        let webhook = "[[audit.sinks]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://siem.example/\"\nsecret_file = \"sink.secret\"\n";
+        let (code, words) = with(webhook);
+        assert!(code == 0 && !words.contains("can be read by everybody"), "{words}");
+        fs::set_permissions(at("sink.secret"), fs::Permissions::from_mode(0o644)).unwrap();
+        let (code, words) = with(webhook);
+        let told = format!(
+            "warning: audit.sinks.0.secret_file: {0} can be read by everybody; run: chmod 600 {0}",
+            at("sink.secret").display()
+        );
+        assert!(code == 0 && words.contains(&told), "{words}");
+
+        let issuer = "[[issuers]]\nissuer = \"https://id.example\"\njwks_file = \"id.jwks\"\n";
+        let receiver = "[[signals.receivers]]\nname = \"idp\"\nissuer = \"https://id.example\"\naudience = \"a\"\njwks_file = \"id.jwks\"\n";
+        let receiver = format!("{receiver}token_sha256 = \"{}\"\n", "3".repeat(64));
+        for (more, key) in [(issuer, "issuers.0.jwks_file"), (&receiver, "signals.receivers.0.jwks_file")] {
+            let (code, words) = with(more);
+            assert!(
+                code == 2 && words.contains(&format!("{key}: ")) && words.contains("cannot be read"),
+                "{words}"
+            );
+            fs::write(at("id.jwks"), "{}").unwrap();
+            let (code, words) = with(more);
+            assert!(code == 2 && words.contains("id.jwks: it is no JWK set"), "{words}");
+            fs::remove_file(at("id.jwks")).unwrap();
+        }
+    }
+
+    #[test]
+    fn root_keys_that_protect_nothing_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("gateway.secret"), "0123456789abcdef0123456789abcdef").unwrap();
+        let former =
+            "root_key_file = \"root.key\"\nprevious_root_key_files = [\"former.key\", \"older.key\"]";
+        let text = configuration("audit.jsonl").replace("root_key_file = \"root.key\"", former);
+        let keys = |in_force: &str, former: &str, older: &str| {
+            for (name, text) in [("root.key", in_force), ("former.key", former), ("older.key", older)] {
+                fs::write(at(name), text.repeat(64)).unwrap();
+            }
+            check(&text, folder.path())
+        };
+        assert_eq!(keys("1", "2", "3").0, 0);
+        let (code, words) = keys("0", "2", "3");
+        assert!(
+            code == 2 && words.contains("secrets.root_key_file: ") && words.contains("but zeros"),
+            "{words}"
+        );
+        let (code, words) = keys("1", "0", "3");
+        assert!(code == 2 && words.contains("secrets.previous_root_key_files: "), "{words}");
+        for (in_force, former, older, names) in
+            [("a", "A", "3", ["former.key", "root.key"]), ("1", "2", "2", ["older.key", "former.key"])]
+        {
+            let (code, words) = keys(in_force, former, older);
+            let told = format!(
+                "secrets.previous_root_key_files: {} holds a key that {} holds too",
+                at(names[0]).display(),
+                at(names[1]).display()
+            );
+            assert!(code == 2 && words.contains(&told), "{words}");
+        }
     }
 
     #[test]

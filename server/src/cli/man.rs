@@ -65,18 +65,19 @@ fn add(command: &clap::Command, pages: &mut Vec<Page>) -> io::Result<()> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
-    render_common(&mut text)?;
+    render_common(&man.get_filename(), &mut text)?;
     let text = String::from_utf8_lossy(&text).into_owned();
     pages.push(Page { file: man.get_filename(), text });
     command.get_subcommands().try_for_each(|inner| add(inner, pages))
 }
 
-/// What holds for every command.
-fn render_common(text: &mut Vec<u8>) -> io::Result<()> {
+/// How a command ends, and what holds for every one.
+fn render_common(file: &str, text: &mut Vec<u8>) -> io::Result<()> {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for (code, meaning) in EXIT_STATUS {
-        roff.control("TP", []).text([bold(code)]).text([roman(meaning)]);
+    let own = ANSWERS.iter().find(|(name, _)| *name == file);
+    for (code, meaning) in own.map_or(EXIT_STATUS, |(_, answers)| answers) {
+        roff.control("TP", []).text([bold(*code)]).text([roman(*meaning)]);
     }
     roff.control("SH", ["ENVIRONMENT"]);
     roff.control("TP", []).text([bold("HOLDFAST__SECTION__KEY")]).text([roman(ENVIRONMENT)]);
@@ -92,8 +93,58 @@ const SOURCE: &str = concat!("holdfast ", env!("CARGO_PKG_VERSION"));
 
 const MANUAL: &str = "Holdfast";
 
-const EXIT_STATUS: [(&str, &str); 3] =
-    [("0", "Done."), ("1", "Failed while running."), ("2", "Wrong usage or configuration.")];
+const EXIT_STATUS: &[(&str, &str)] =
+    &[("0", "Done."), ("1", "Failed while running."), ("2", "Wrong usage or configuration.")];
+
+/// Commands that answer a question: what each code says.
+const ANSWERS: [(&str, &[(&str, &str)]); 5] = [
+    (
+        "holdfast-audit-verify.1",
+        &[
+            ("0", "Every line is as it was written. Notes may still be worth reading."),
+            ("1", "A line was changed, cut, moved or put in, or the signatures do not fit; each is named."),
+            ("2", "Wrong usage, or a file cannot be read. Nothing is said of the trail."),
+        ],
+    ),
+    (
+        "holdfast-compliance.1",
+        &[
+            (
+                "0",
+                "Each requirement is met, the operator's, of another level, or set aside with a justification.",
+            ),
+            ("1", "Something deviates, and nobody has said why; the report ends with what it is."),
+            ("2", "Wrong usage or configuration. Nothing was judged."),
+        ],
+    ),
+    (
+        "holdfast-doctor.1",
+        &[
+            ("0", "Everything was checked and is well."),
+            ("1", "Something is not well, or could not be checked; each is told with what to do."),
+            ("2", "Wrong usage or configuration. Nothing was checked."),
+        ],
+    ),
+    (
+        "holdfast-healthcheck.1",
+        &[
+            ("0", "The server answers."),
+            ("1", "It does not answer within two seconds, or says that it is not well."),
+            ("2", "Wrong usage."),
+        ],
+    ),
+    (
+        "holdfast-policy-check.1",
+        &[
+            ("0", "The policies are in order."),
+            ("1", "Failed while running."),
+            (
+                "2",
+                "A policy is not in order, or wrong usage or configuration; each problem is told with its place.",
+            ),
+        ],
+    ),
+];
 
 const ENVIRONMENT: &str =
     "Sets a key of the configuration, and wins over the file: HOLDFAST__SESSION__IDLE=30m sets session.idle.";
@@ -108,6 +159,23 @@ mod tests {
         for inner in command.get_subcommands() {
             all(inner, &format!("{words}-{}", inner.get_name()), found);
         }
+    }
+
+    #[test]
+    fn a_command_that_answers_says_what_each_code_means() {
+        let pages = pages().unwrap();
+        for (file, answers) in ANSWERS {
+            let page = pages.iter().find(|page| page.file == file).expect(file);
+            let (_, status) = page.text.split_once("EXIT STATUS").expect(file);
+            // An apostrophe has a name of its own in roff.
+            let status = status.replace("\\*(Aq", "'");
+            for (code, meaning) in answers {
+                assert!(status.contains(&format!("\\fB{code}\\fR\n{meaning}")), "{file} {code}: {status}");
+            }
+            assert!(!status.contains("Failed while running.") || file.contains("policy"), "{file}");
+        }
+        let serve = pages.iter().find(|page| page.file == "holdfast-serve.1").unwrap();
+        assert!(serve.text.contains("Failed while running."));
     }
 
     #[test]

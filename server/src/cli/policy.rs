@@ -11,7 +11,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use holdfast_audit::format::shown;
-use holdfast_policy::{Effect, Explained, Modes, Policies, Recorded, Ruling, SHIPPED, Situation, Subject};
+use holdfast_policy::{
+    Effect, Explained, Modes, Policies, Recorded, Ruling, SHIPPED, Saw, Situation, Subject,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,9 +40,13 @@ enum Command {
 }
 
 #[derive(Args, Debug, PartialEq, Eq)]
+#[group(required = true, multiple = false)]
 struct Check {
-    /// The policies.
-    file: PathBuf,
+    /// The policies, as if all of them were enforced but those that say otherwise of themselves.
+    file: Option<PathBuf>,
+    /// The policies of a configuration, in the modes that it gives them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug, PartialEq, Eq)]
@@ -83,11 +89,7 @@ impl Which {
     fn read(&self, environment: Vec<(String, String)>) -> Result<Policies, Exit> {
         match (&self.policy, &self.config) {
             (Some(file), _) => read_policies(file),
-            (None, Some(file)) => {
-                let config = Config::load(file, environment)
-                    .map_err(|problems| Exit::usage(format!("the configuration has problems\n{problems}")))?;
-                config.policy.read().map_err(|problems| Exit::usage(problems.join("\n")))
-            }
+            (None, Some(file)) => read_configured(file, environment).map(|(_, policies)| policies),
             (None, None) => Ok(Policies::shipped(&Modes::default())),
         }
     }
@@ -96,7 +98,7 @@ impl Which {
 /// Answers, and changes nothing.
 pub(super) fn policy(arguments: &Arguments, environment: Vec<(String, String)>) -> Exit {
     let answer = match &arguments.command {
-        Command::Check(check) => read_policies(&check.file).map(|policies| list(&check.file, &policies)),
+        Command::Check(check) => check_one(check, environment),
         Command::Explain(explain) => {
             explain.which.read(environment).and_then(|policies| explain_one(explain, &policies))
         }
@@ -116,8 +118,29 @@ fn read_policies(file: &Path) -> Result<Policies, Exit> {
         .map_err(|problems| Exit::usage(format!("{name} has problems\n{problems}")))
 }
 
-fn list(file: &Path, policies: &Policies) -> Exit {
-    let mut words = format!("{}: in order\n", file.display());
+/// The policies of a configuration, and whose they are.
+fn read_configured(file: &Path, environment: Vec<(String, String)>) -> Result<(String, Policies), Exit> {
+    let config = Config::load(file, environment)
+        .map_err(|problems| Exit::usage(format!("the configuration has problems\n{problems}")))?;
+    let policies = config.policy.read().map_err(|problems| Exit::usage(problems.join("\n")))?;
+    let whose = config.policy.file.as_ref().map_or_else(
+        || format!("{}: the policies that ship", file.display()),
+        |policies| policies.display().to_string(),
+    );
+    Ok((whose, policies))
+}
+
+fn check_one(check: &Check, environment: Vec<(String, String)>) -> Result<Exit, Exit> {
+    let (whose, policies) = match (&check.file, &check.config) {
+        (Some(file), _) => (file.display().to_string(), read_policies(file)?),
+        (None, Some(config)) => read_configured(config, environment)?,
+        (None, None) => return Err(Exit::usage("name a file of policies, or a configuration with --config")),
+    };
+    Ok(list(&whose, &policies))
+}
+
+fn list(whose: &str, policies: &Policies) -> Exit {
+    let mut words = format!("{whose}: in order\n");
     for rule in policies.rules() {
         let _ = writeln!(words, "{:<9} {:<8} {}", rule.effect.as_str(), rule.mode.as_str(), rule.id);
     }
@@ -145,6 +168,7 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
     let wrong = |what: String| Exit::usage(format!("{name}: {what}"));
     let value: Value =
         serde_json::from_str(&text).map_err(|error| wrong(format!("this is no JSON: {error}")))?;
+    let about = about(&value);
     let (subject, situation) = if value.get("subject").is_some() {
         let Written { mut situation, subject } =
             serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
@@ -164,6 +188,7 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
     if explain.json {
         let rules: Vec<_> = explanation.rules.iter().map(explained).collect();
         let told = json!({
+            "event": about.into_iter().collect::<BTreeMap<_, _>>(),
             "effect": explanation.ruling.effect,
             "policies": explanation.ruling.hits,
             "errors": explanation.ruling.errors,
@@ -172,8 +197,13 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
         });
         return Ok(Exit::done(told.to_string()));
     }
-    let mut words = format!(
-        "user      {}\nrequest   {} {}{}\ndecision  {}\n",
+    let mut words = String::new();
+    for (name, value) in about {
+        let _ = writeln!(words, "{:<9} {}", name.replace("request_id", "id"), shown(&value));
+    }
+    let _ = write!(
+        words,
+        "user      {}\nrequest   {} {}{}\npolicies  {}\n",
         shown(&subject.user),
         shown(&subject.method),
         shown(&subject.app),
@@ -195,6 +225,13 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
     Ok(Exit::done(words.trim_end()))
 }
 
+/// Which event is explained, as far as it says so itself: when it was, whose, and what was decided then.
+fn about(event: &Value) -> Vec<(&'static str, String)> {
+    let text = |name| event.get(name).and_then(Value::as_str).map(str::to_owned);
+    let names = ["time", "event", "session", "request_id", "decision", "reason", "detail"];
+    names.into_iter().filter_map(|name| Some((name, text(name)?))).collect()
+}
+
 fn explained(rule: &Explained) -> Value {
     json!({
         "id": rule.id, "decision": rule.decision, "mode": rule.mode, "objected": rule.objected, "saw": rule.saw,
@@ -203,7 +240,11 @@ fn explained(rule: &Explained) -> Value {
 
 fn saw(words: &mut String, rule: &Explained) {
     for (path, value) in &rule.saw {
-        let value = value.as_ref().map_or_else(|| "absent".to_owned(), Value::to_string);
+        let value = match value {
+            Saw::Absent => "absent".to_owned(),
+            Saw::Unknown => "unknown (nothing can be said of it; policies see 0)".to_owned(),
+            Saw::Value(value) => value.to_string(),
+        };
         let _ = writeln!(words, "          {path} = {}", shown(&value));
     }
 }
@@ -331,6 +372,77 @@ const MOST_BYTES: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn explain_event(event: &Value, json: bool) -> Exit {
+        let folder = tempfile::tempdir().unwrap();
+        let request = folder.path().join("event.json");
+        std::fs::write(&request, event.to_string()).unwrap();
+        let explain = Explain { request, which: Which { policy: None, config: None }, json };
+        policy(&Arguments { command: Command::Explain(explain) }, Vec::new())
+    }
+
+    #[test]
+    fn it_says_which_event_it_explains_and_what_nobody_knows() {
+        let event = json!({
+            "time": "2026-11-26T10:03:00.000Z", "event": "session.denied", "app": "shop", "user": "alice", "session": "hs_a",
+            "reason": "risk_step_up", "request_id": "0123456789abcdef01234567", "detail": "The policy said no.",
+            "decision": "step_up", "tags": [],
+            "risk": {
+                "score": 70, "signals": [{ "name": "network.changed", "score": 70, "factors": {} }], "policies": [],
+                "request": { "method": "GET" },
+                "situation": {
+                    "binding": { "method": "none", "level": "none", "bound": false, "strength": 0 },
+                    "unknown": ["travel.impossible"],
+                },
+                "ages": { "session": 60, "auth": 60 },
+            },
+        });
+        let exit = explain_event(&event, false);
+        let begins = "time      2026-11-26T10:03:00.000Z\nevent     session.denied\nsession   hs_a\n\
+                      id        0123456789abcdef01234567\ndecision  step_up\nreason    risk_step_up\n\
+                      detail    The policy said no.\nuser      alice\nrequest   GET shop\npolicies  step_up\n";
+        assert!(exit.code == 0 && exit.words.starts_with(begins), "{}", exit.words);
+        assert!(exit.words.contains("signals.travel.impossible = unknown ("), "{}", exit.words);
+        assert!(!exit.words.contains("signals.travel.impossible = 0"), "{}", exit.words);
+        assert!(exit.words.contains("signals.network.changed = 70"), "{}", exit.words);
+        assert!(exit.words.contains("signals.travel.continents = 0"), "{}", exit.words);
+
+        let told: Value = serde_json::from_str(&explain_event(&event, true).words).unwrap();
+        assert_eq!(told["event"]["request_id"], "0123456789abcdef01234567");
+        let saw: Vec<_> = told["rules"].as_array().unwrap().iter().map(|rule| &rule["saw"]).collect();
+        assert!(saw.iter().any(|saw| saw["signals.travel.impossible"] == "unknown"), "{told}");
+    }
+
+    #[test]
+    fn a_configuration_is_checked_with_its_policies_and_their_modes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, file) = (folder.path().join("holdfast.toml"), folder.path().join("own.cedar"));
+        let check = |more: &str| {
+            let more = format!("[store]\nkind = \"memory\"\n[policy]\n{more}");
+            std::fs::write(&config, crate::config::smallest(&"1".repeat(64), &more)).unwrap();
+            let check = Check { file: None, config: Some(config.clone()) };
+            let exit = policy(&Arguments { command: Command::Check(check) }, Vec::new());
+            (exit.code, exit.words)
+        };
+        let (code, words) = check("enforce = [\"export-burst\"]\n");
+        assert!(code == 0 && words.contains("holdfast.toml: the policies that ship: in order\n"), "{words}");
+        assert!(
+            words.contains("step_up   enforce  export-burst") && words.contains("observe  many-sessions"),
+            "{words}"
+        );
+        std::fs::write(
+            &file,
+            "permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);",
+        )
+        .unwrap();
+        let (code, words) = check("file = \"own.cedar\"\nmode = \"additive\"\n");
+        assert!(code == 0 && words.contains("own.cedar: in order\ndeny      additive a"), "{words}");
+        let (code, words) = check("file = \"own.cedar\"\nenforce = [\"b\"]\n");
+        assert!(
+            code == 2 && words.contains("own.cedar: ") && words.ends_with("those that there are: a"),
+            "{words}"
+        );
+    }
 
     #[test]
     fn what_a_trail_says_moves_no_terminal() {

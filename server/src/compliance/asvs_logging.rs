@@ -133,7 +133,7 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
             Some(_) => Finding::met(
                 "mode 0600; a hash chain with signed checkpoints, checked by holdfast audit verify",
             ),
-            None => Finding::deviates("no audit.file", "no trail is kept"),
+            None => Finding::deviates("no audit.file", "no trail is kept", KEEP),
         },
         tests: &[
             "audit::verify::every_line_that_is_missing_is_missed",
@@ -199,16 +199,23 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
 fn trail(config: &Config) -> Finding {
     match &config.audit.file {
         Some(file) => Finding::met(format!("audit.file = {}", file.display())),
-        None => Finding::deviates("no audit.file", "no trail is kept"),
+        None => Finding::deviates("no audit.file", "no trail is kept", KEEP),
     }
 }
+
+/// What is to be done where no trail is kept.
+const KEEP: &str = "set audit.file, such as \"/var/lib/holdfast/audit.jsonl\"";
 
 fn shipped(config: &Config) -> Finding {
     let sinks = &config.audit.sinks;
     let setting = list(sinks.iter().map(place), "no sink");
     let in_clear: Vec<_> = sinks.iter().filter(|sink| is_in_clear(sink)).map(|sink| &*sink.name).collect();
     if !in_clear.is_empty() {
-        return Finding::deviates(setting, format!("not encrypted: {}", list(in_clear, "")));
+        return Finding::deviates(
+            setting,
+            format!("not encrypted: {}", list(in_clear, "")),
+            "give these sinks an address with tls:// (and ca_file) or https://",
+        );
     }
     if sinks.iter().any(leaves) {
         Finding::met(setting)

@@ -66,8 +66,8 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
                 Finding::deviates(
                     "public clients need PKCE; plain is refused",
                     format!("clients with a secret may leave it out: {names}"),
+                    "have these clients send code_challenge all the same",
                 )
-                .with_task("have these clients send code_challenge all the same")
             }
         },
         tests: &["server::oauth_token::a_code_is_for_one_client_one_address_one_verifier_and_one_minute"],

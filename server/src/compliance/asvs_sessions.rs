@@ -303,7 +303,7 @@ fn documented_limits(config: &Config) -> Finding {
         return if exceeded.is_empty() {
             Finding::met(setting)
         } else {
-            Finding::of_session(setting, exceeded)
+            Finding::of_session(setting, exceeded, "lower these limits to those of session.profile")
         };
     }
     // Nobody has claimed a level; what the limits would be good for is said, as far as limits go.
@@ -314,7 +314,11 @@ fn documented_limits(config: &Config) -> Finding {
     match Profile::ALL.iter().rev().find(is_within) {
         Some(profile) => Finding::met(format!("{setting}; within {}", profile.as_str()))
             .with_task("choose session.profile, so that it is written which level is meant"),
-        None => Finding::of_session(setting, "the absolute limit exceeds that of every level"),
+        None => Finding::of_session(
+            setting,
+            "the absolute limit exceeds that of every level",
+            "set session.absolute to at most \"30d\"",
+        ),
     }
 }
 

@@ -55,7 +55,7 @@ fn write_row(body: &mut String, row: &Row) {
         escape(&row.setting),
         part("Deviates:", row.why.as_deref()),
         part("Justified:", row.justification.as_deref()),
-        part("To do:", row.task),
+        part("To do:", row.task.as_deref()),
         verdict = row.verdict,
     );
 }

@@ -15,6 +15,8 @@ mod proofs;
 mod requirement;
 mod text;
 
+use std::borrow::Cow;
+
 use requirement::{Deviation, Finding, Requirement, Verdict};
 use serde::Serialize;
 
@@ -60,7 +62,7 @@ pub(crate) struct Row {
     /// The operator's words about that.
     pub(crate) justification: Option<String>,
     /// What is left for the operator to do.
-    pub(crate) task: Option<&'static str>,
+    pub(crate) task: Option<Cow<'static, str>>,
     pub(crate) tests: &'static [&'static str],
 }
 

@@ -1,7 +1,12 @@
 //! NIST SP 800-63B-4 (July 2025): the clauses on sessions, 2.1.3, 2.2.3, 2.3.3 and 5.
 
+use holdfast_core::write_duration;
+
 use super::requirement::{Finding, Requirement, span};
-use crate::{Config, config::Profile};
+use crate::{
+    Config,
+    config::{Limit, Profile},
+};
 
 pub(super) const REQUIREMENTS: &[Requirement] = &[
     Requirement {
@@ -135,7 +140,11 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         judge: |config| {
             let setting = format!("unbound_persistent = {}", config.session.unbound_persistent);
             if config.session.unbound_persistent {
-                Finding::of_session(setting, "the login cookie has Max-Age, until a device binds its session")
+                Finding::of_session(
+                    setting,
+                    "the login cookie has Max-Age, until a device binds its session",
+                    "set session.unbound_persistent to false",
+                )
             } else {
                 Finding::met(format!("{setting}; what a device guards may stay"))
             }
@@ -261,7 +270,13 @@ fn limit_of(config: &Config, profile: Profile, key: &str) -> Finding {
         return Finding::not_claimed(setting);
     }
     match config.lifetimes.deviations.iter().find(|found| found.key == key) {
-        Some(found) => Finding::of_session(setting, found.clause.to_string()),
+        Some(found) => {
+            let instead = match found.clause.limit {
+                Limit::AtMost(most) => format!("set session.{key} to at most \"{}\"", write_duration(most)),
+                Limit::Off => format!("set session.{key} to false"),
+            };
+            Finding::of_session(setting, found.clause.to_string(), &instead)
+        }
         None => Finding::met(setting),
     }
 }

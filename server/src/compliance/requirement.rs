@@ -27,8 +27,8 @@ pub(super) struct Finding {
     /// The setting in force.
     pub(super) setting: String,
     pub(super) verdict: Verdict,
-    /// What is left for the operator to do, whatever the verdict is.
-    pub(super) task: Option<&'static str>,
+    /// What is left for the operator to do, whatever the verdict is. A deviation always has it.
+    pub(super) task: Option<Cow<'static, str>>,
 }
 
 /// Whether a requirement is met.
@@ -57,20 +57,29 @@ impl Finding {
         Self { setting: setting.into(), verdict: Verdict::Met, task: None }
     }
 
-    /// A deviation that only another configuration mends.
-    pub(super) fn deviates(setting: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
+    /// A deviation that only another configuration mends: `task` says which.
+    pub(super) fn deviates(
+        setting: impl Into<String>,
+        why: impl Into<Cow<'static, str>>,
+        task: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let verdict = Verdict::Deviates(Deviation { why: why.into(), is_of_session: false });
-        Self { setting: setting.into(), verdict, task: None }
+        Self { setting: setting.into(), verdict, task: Some(task.into()) }
     }
 
-    /// A deviation that `session.justification` may explain.
-    pub(super) fn of_session(setting: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
+    /// A deviation that `session.justification` may explain, where `instead` is not done.
+    pub(super) fn of_session(
+        setting: impl Into<String>,
+        why: impl Into<Cow<'static, str>>,
+        instead: &str,
+    ) -> Self {
         let verdict = Verdict::Deviates(Deviation { why: why.into(), is_of_session: true });
-        Self { setting: setting.into(), verdict, task: None }
+        let task = format!("{instead}, or say why not in session.justification");
+        Self { setting: setting.into(), verdict, task: Some(task.into()) }
     }
 
     pub(super) fn operator(setting: impl Into<String>, task: &'static str) -> Self {
-        Self { setting: setting.into(), verdict: Verdict::Operator, task: Some(task) }
+        Self { setting: setting.into(), verdict: Verdict::Operator, task: Some(task.into()) }
     }
 
     pub(super) fn not_claimed(setting: impl Into<String>) -> Self {
@@ -79,7 +88,7 @@ impl Finding {
 
     /// What is left to do beside.
     pub(super) fn with_task(self, task: &'static str) -> Self {
-        Self { task: Some(task), ..self }
+        Self { task: Some(task.into()), ..self }
     }
 }
 

@@ -64,6 +64,30 @@ fn settings_are_those_in_force() {
 }
 
 #[test]
+fn whatever_deviates_says_what_to_do() {
+    let in_clear = "[audit]\nfile = \"a\"\n[[audit.sinks]]\nname = \"siem\"\nkind = \"syslog\"\naddress = \"tcp://siem.example:514\"\n";
+    let long = "[session]\nprofile = \"nist-aal2\"\nidle = \"9h\"\nunbound_persistent = true\njustification = \"ward terminals, risk register 12\"\n";
+    let longer = "[session]\nabsolute = \"90d\"\nunbound_absolute = \"90d\"\n";
+    let mut tasks = Vec::new();
+    for more in ["", in_clear, long, longer] {
+        for row in report(&config(more), "x").requirements.into_iter().filter(|row| row.verdict == DEVIATES) {
+            let task =
+                row.task.unwrap_or_else(|| panic!("{} {} says nothing of what to do", row.standard, row.id));
+            tasks.push(task.into_owned());
+        }
+    }
+    for told in [
+        "set audit.file, such as",
+        "set session.unbound_persistent to false, or say why not in session.justification",
+        "set session.idle to at most \"1h\", or say why not in session.justification",
+        "set session.absolute to at most \"30d\", or say why not",
+        "give these sinks an address with tls://",
+    ] {
+        assert!(tasks.iter().any(|task| task.contains(told)), "{told}: {tasks:#?}");
+    }
+}
+
+#[test]
 fn a_profile_is_judged_where_it_was_chosen() {
     for (profile, claimed) in [("nist-aal1", "2.1.3"), ("nist-aal2", "2.2.3"), ("nist-aal3", "2.3.3")] {
         let rows = report(&config(&format!("[session]\nprofile = \"{profile}\"")), "x").requirements;

@@ -47,7 +47,7 @@ fn write_row(out: &mut String, row: &Row) {
         ("setting", Some(&*row.setting)),
         ("why", row.why.as_deref()),
         ("justified", row.justification.as_deref()),
-        ("to do", row.task),
+        ("to do", row.task.as_deref()),
     ];
     for (name, words) in lines.into_iter().filter_map(|(name, words)| Some((name, words?))) {
         let _ = writeln!(out, "    {name:<10} {words}");

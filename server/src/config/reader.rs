@@ -52,7 +52,8 @@ impl<'p> Reader<'p> {
     ) -> Vec<T> {
         let Some(found) = self.remove(key) else { return Vec::new() };
         let Node::List(list) = found.node else {
-            self.report(&found.place, key, format!("this is a list of tables; write [[{key}]]"));
+            let path = self.path_of(key);
+            self.report(&found.place, key, format!("this is a list of tables; write [[{path}]]"));
             return Vec::new();
         };
         let entries = list.into_iter().enumerate();

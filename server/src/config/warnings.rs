@@ -1,13 +1,15 @@
 //! What a configuration allows, and nobody can have meant.
 
-use holdfast_core::policy::{MethodName, PathPattern, Route};
+use holdfast_core::policy::{Access, MethodName, PathPattern, Route};
+use holdfast_policy::{Effect, Policies};
 
 use super::{Config, RouteConfig, StoreConfig};
 use crate::token::TokenHash;
 
 impl Config {
-    /// What an operator should mend, though a server starts with it: a sentence each, with the key it is about.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    /// What an operator should mend, though a server starts with it: a sentence each, with the key it is about. `policies` are
+    /// those of this configuration.
+    pub(crate) fn warnings(&self, policies: &Policies) -> Vec<String> {
         let mut warnings = Vec::new();
         let example = TokenHash::of_example();
         let apps = self.apps.iter().enumerate().map(|(index, app)| (format!("apps.{index}"), &app.token));
@@ -29,6 +31,7 @@ impl Config {
             );
         }
         warnings.extend(unreachable_routes(&self.routes));
+        warnings.extend(self.step_up_without_a_page(policies));
         if self.store == StoreConfig::Memory && !self.audit.sinks.is_empty() {
             warnings.push(
                 "audit.sinks: with store.kind = \"memory\" nobody remembers how far they were told; after a restart they begin \
@@ -37,6 +40,46 @@ impl Config {
             );
         }
         warnings
+    }
+
+    /// Apps whose users are asked to authenticate again, and find no page for it.
+    fn step_up_without_a_page(&self, policies: &Policies) -> impl Iterator<Item = String> {
+        let soft_lock = self.session.soft_lock.then(|| "session.soft_lock".to_owned());
+        let of_policies = asking(policies);
+        self.apps.iter().enumerate().filter(|(_, app)| app.step_up_url.is_none()).filter_map(
+            move |(index, app)| {
+                let routes = self.routes.iter().enumerate().filter(|(_, of)| of.app == app.name);
+                let of_routes = routes.filter_map(|(index, of)| match &of.route.access {
+                    Access::Session(demands) => {
+                        demands.requirements.max_auth_age.map(|_| format!("routes.{index}.require.max_auth_age"))
+                    }
+                    Access::Public => None,
+                });
+                let why: Vec<_> =
+                    soft_lock.iter().cloned().chain(of_routes).chain(of_policies.clone()).collect();
+                (!why.is_empty()).then(|| {
+                    format!(
+                        "apps.{index}.step_up_url: this is missing, and users of {:?} may have to authenticate again ({}): a \
+                         browser gets 401 then, with no page to go to; write for example step_up_url = \"/login?again\"",
+                        app.name,
+                        why.join("; ")
+                    )
+                })
+            },
+        )
+    }
+}
+
+/// The policies that may have a user authenticate again, in words; none if there are none. One that wants a proof of the
+/// device does so where there is no device.
+fn asking(policies: &Policies) -> Option<String> {
+    let asks = |effect| matches!(effect, Effect::StepUp | Effect::Reprove);
+    let rules = policies.rules().filter(|rule| asks(rule.mode.allows(rule.effect)));
+    let names: Vec<_> = rules.map(|rule| &*rule.id).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("the policy {one:?}")),
+        [one, others @ ..] => Some(format!("the policy {one:?} and {} more", others.len())),
     }
 }
 
@@ -96,8 +139,12 @@ kind = "memory"
 {routes}
 "#
         );
-        let text = smallest(hash, &more);
-        Config::parse(&text, "holdfast.toml", Path::new(""), []).unwrap().warnings()
+        warnings_of(&smallest(hash, &more))
+    }
+
+    fn warnings_of(text: &str) -> Vec<String> {
+        let config = Config::parse(text, "holdfast.toml", Path::new(""), []).unwrap();
+        config.warnings(&config.policy.read().unwrap())
     }
 
     fn routes(written: &[(&str, &str)]) -> Vec<String> {
@@ -142,6 +189,32 @@ kind = "memory"
         let of_two_apps =
             "[[routes]]\napp = \"blog\"\npath = \"/\"\n[[routes]]\napp = \"shop\"\npath = \"/\"\n";
         assert_eq!(warnings(&"1".repeat(64), of_two_apps), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_login_that_is_demanded_has_a_page() {
+        let page = "step_up_url = \"/again\"\n";
+        let with = |app: &str, more: &str| {
+            warnings_of(&smallest(&"1".repeat(64), &format!("{app}[store]\nkind = \"memory\"\n{more}")))
+        };
+        for (more, why) in [
+            ("[session]\nsoft_lock = true\n", "(session.soft_lock)"),
+            ("[session]\nprofile = \"nist-aal2\"\n", "(session.soft_lock)"),
+            ("[policy]\nmode = \"additive\"\n", "(the policy \"bound-elsewhere\" and 15 more)"),
+            ("[policy]\nenforce = [\"export-burst\"]\n", "(the policy \"export-burst\")"),
+            (
+                "[session]\nsoft_lock = true\n[policy]\nenforce = [\"export-burst\"]\n[[routes]]\npath = \"/\"\nrequire = { max_auth_age = \"5m\" }\n",
+                "(session.soft_lock; routes.0.require.max_auth_age; the policy \"export-burst\")",
+            ),
+        ] {
+            let told = with("", more);
+            assert_eq!(told.len(), 1, "{more}: {told:?}");
+            assert!(told[0].starts_with("apps.0.step_up_url: this is missing"), "{told:?}");
+            assert!(told[0].contains(why), "{why}: {told:?}");
+            assert_eq!(with(page, more), Vec::<String>::new());
+        }
+        assert_eq!(with("", ""), Vec::<String>::new(), "policies that only observe send nobody anywhere");
+        assert_eq!(with("", "[policy]\nenforce = [\"noteworthy\"]\n"), Vec::<String>::new());
     }
 
     #[test]

@@ -73,7 +73,7 @@ function element(name, kind, ...parts) {
   return made;
 }
 
-function show({ time: when, count, event, tone, says, client_ip: ip, user_agent: agent, reason, score, signals, policies, unknown }) {
+function show({ time: when, count, event, tone, says, client_ip: ip, user_agent: agent, reason, score, signals, cleared, policies, unknown }) {
   const times = count > 1 ? ` ×${count}` : "";
   const item = element("li", tone, element("p", "", element("time", "", time(when)), ` ${says}${times}`));
   const facts = [event, reason, ip, agent].filter(Boolean).join(" · ");
@@ -84,6 +84,10 @@ function show({ time: when, count, event, tone, says, client_ip: ip, user_agent:
       return element("li", "", `${one.name} ${one.score}: ${one.says}${because}`);
     });
     item.append(element("p", "", `Suspicions, ${score} of 100 at most:`), element("ul", "", ...lines));
+  }
+  if (cleared.length) {
+    const lines = cleared.map((one) => element("li", "", `${one.name}: ${one.says}`));
+    item.append(element("p", "quiet", "Cleared:"), element("ul", "quiet", ...lines));
   }
   if (policies.length) {
     const lines = policies.map((one) => element("li", "", `${one.id} ${one.does}. ${one.says ?? ""}`));

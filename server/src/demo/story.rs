@@ -72,6 +72,8 @@ pub(super) struct Entry {
     /// The strongest suspicion, 0 to 100.
     score: u8,
     signals: Vec<Suspicion>,
+    /// Suspicions that the device's proof has answered: they are no accusations.
+    cleared: Vec<Cleared>,
     policies: Vec<Objection>,
     /// Suspicions of which nothing can be said.
     unknown: Vec<String>,
@@ -84,6 +86,13 @@ struct Suspicion {
     says: &'static str,
     /// What it was drawn from.
     because: String,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Cleared {
+    name: String,
+    /// What was noticed, and why it is held against nobody.
+    says: String,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -115,7 +124,10 @@ impl Entry {
         let (tone, says) = words(&line.event, line.decision.as_deref(), line.reason.as_deref(), &risk);
         let hits = risk.policies.iter();
         let policies = hits.map(|hit| objection(hit, policies)).collect();
-        let signals: Vec<_> = risk.signals.into_iter().map(suspicion).collect();
+        let (held, answered): (Vec<_>, Vec<_>) =
+            risk.signals.into_iter().partition(|signal| signal.score > 0);
+        let signals: Vec<_> = held.into_iter().map(suspicion).collect();
+        let cleared = answered.into_iter().map(cleared).collect();
         let says = match line.detail.filter(|_| !TOLD_OTHERWISE.contains(&line.event.as_str())) {
             Some(detail) => format!("{says} ({detail})"),
             None => says,
@@ -132,6 +144,7 @@ impl Entry {
             reason: line.reason,
             score: risk.score,
             signals,
+            cleared,
             policies,
             unknown: risk.situation.map_or(risk.unknown, |situation| situation.unknown),
         };
@@ -144,8 +157,9 @@ impl Entry {
         let names = |signal: &Suspicion| format!("{} {}", signal.name, signal.score);
         let signals: Vec<_> = self.signals.iter().map(names).collect();
         let policies: Vec<_> = self.policies.iter().map(|policy| policy.id.as_str()).collect();
+        let cleared: Vec<_> = self.cleared.iter().map(|signal| signal.name.as_str()).collect();
         let about = (&self.event, &self.says, self.client_ip, &self.user_agent);
-        format!("{about:?} {} {}", signals.join(","), policies.join(","))
+        format!("{about:?} {} {} {}", signals.join(","), cleared.join(","), policies.join(","))
     }
 
     /// Whether this is the end of the session.
@@ -220,6 +234,17 @@ fn suspicion(signal: Signal) -> Suspicion {
     Suspicion { name: signal.name, score: signal.score, says, because }
 }
 
+fn cleared(signal: Signal) -> Cleared {
+    let says = SignalName::of(&signal.name).map_or("", SignalName::says);
+    let was = signal.factors.get("was").and_then(Value::as_u64).filter(|was| *was > 0);
+    let was = was.map_or(String::new(), |was| format!(" Without it this would be {was} of 100."));
+    let why = match signal.factors.get("cleared_by").and_then(Value::as_str) {
+        Some("proof") => "But the device has proved its key from here, so it is nobody else.",
+        _ => "But nothing is held against it.",
+    };
+    Cleared { name: signal.name, says: format!("{says} {why}{was}").trim_start().to_owned() }
+}
+
 fn objection(hit: &Hit, policies: &Policies) -> Objection {
     let rule = policies.rules().find(|rule| rule.id == hit.id);
     let says = rule.and_then(|rule| rule.says.as_deref()).map(str::to_owned);
@@ -244,7 +269,7 @@ const fn does(decision: Effect, mode: Mode) -> &'static str {
 }
 
 /// Events whose detail says again what the entry has said, or the policies say.
-const TOLD_OTHERWISE: [&str; 2] = ["cookie.stale", "risk.raised"];
+const TOLD_OTHERWISE: [&str; 3] = ["cookie.stale", "risk.raised", "session.denied"];
 
 /// Owner and thief take turns each second.
 const LOOKED_BACK: usize = 8;
@@ -291,6 +316,23 @@ mod tests {
             policy.says.as_deref(),
             Some("The session is used from another place. Authenticate again.")
         );
+    }
+
+    #[test]
+    fn what_a_proof_has_cleared_accuses_nobody() {
+        let signal =
+            json!({ "name": "agent.changed", "score": 0, "factors": { "was": 80, "cleared_by": "proof" } });
+        let risk = json!({ "risk": { "score": 0, "signals": [signal], "policies": [] } });
+        let told = entry("session.checked", "allow", &risk);
+        assert_eq!((told.tone, told.says.as_str()), (Tone::Quiet, "A request was let through."));
+        assert_eq!((told.score, told.signals.len()), (0, 0));
+        let [cleared] = told.cleared.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            cleared.says,
+            "The client is another one than at login, by what it says of itself. But the device has proved its key from here, so \
+             it is nobody else. Without it this would be 80 of 100."
+        );
+        assert_ne!(told.key, entry("session.checked", "allow", &json!({})).key, "it is another entry");
     }
 
     #[test]

@@ -99,7 +99,8 @@ pub(super) fn refreshes(setup: &Setup) -> Outcome {
 /// Sessions whose device proved its key as often as it was asked to, and never from where its requests came.
 fn elsewhere(lines: &[Line]) -> Option<Finding> {
     let told = lines.iter().filter(|line| {
-        line.event == "session.denied" && line.detail.as_deref() == Some(crate::checks::PROVED_ELSEWHERE)
+        line.event == "session.denied"
+            && line.detail.as_ref().is_some_and(|detail| detail.ends_with(crate::checks::PROVED_ELSEWHERE))
     });
     let sessions: BTreeSet<_> = told.filter_map(|line| line.session.as_deref()).collect();
     (!sessions.is_empty()).then(|| {

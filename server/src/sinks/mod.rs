@@ -4,6 +4,7 @@
 //! every line at least once, over restarts and outages, and nobody waits for it: not a request, not the trail, not another
 //! sink.
 
+mod apart;
 mod encode;
 mod follower;
 mod http;
@@ -37,6 +38,7 @@ use self::{
 use crate::{
     Clock,
     config::{AuditConfig, SinkConfig, SinkKind},
+    secrets::open_to_everybody,
     telemetry::{Listening, Log, Metrics, SinkMetrics, Witness},
 };
 
@@ -102,15 +104,27 @@ impl Prepared {
         config.sinks.iter().enumerate().map(prepare).collect()
     }
 
-    /// What is not in order with the secrets and certificates of the sinks. No file is made for it.
+    /// What is not in order with the files, secrets and certificates of the sinks. No file is made for it.
     pub(crate) fn problems(config: &AuditConfig, clock: &Clock) -> Vec<String> {
         let is_read = |sink: &SinkConfig| !matches!(sink.kind, SinkKind::File { .. } | SinkKind::Stdout);
         let sinks = config.sinks.iter().enumerate().filter(|(_, sink)| is_read(sink));
-        sinks
-            .filter_map(|(index, sink)| {
-                Destination::new(sink, clock).err().map(|what| format!("audit.sinks.{index}.{what}"))
-            })
-            .collect()
+        let unread = sinks.filter_map(|(index, sink)| {
+            Destination::new(sink, clock).err().map(|what| format!("audit.sinks.{index}.{what}"))
+        });
+        apart::problems(config).into_iter().chain(unread).collect()
+    }
+
+    /// What an operator should mend about the secrets of the sinks, though they can be used.
+    pub(crate) fn warnings(config: &AuditConfig) -> Vec<String> {
+        let secrets = config.sinks.iter().enumerate().filter_map(|(index, sink)| match &sink.kind {
+            SinkKind::Webhook { secret_file, .. } => {
+                open_to_everybody(&format!("audit.sinks.{index}.secret_file"), secret_file)
+            }
+            SinkKind::File { .. } | SinkKind::Otlp { .. } | SinkKind::Stdout | SinkKind::Syslog { .. } => {
+                None
+            }
+        });
+        secrets.collect()
     }
 }
 

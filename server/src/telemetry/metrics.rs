@@ -8,7 +8,7 @@ use holdfast_core::{
     dbsc::headers::SkipReason,
     risk::{Assessment, Score, SignalName},
 };
-use holdfast_policy::Hit;
+use holdfast_policy::{Hit, Rule as PolicyRule};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -377,6 +377,18 @@ impl Metrics {
     /// Counts a refresh that a browser says it gave up.
     pub(crate) fn skipped(&self, reason: SkipReason) {
         increment(self.skipped.iter().find(|(name, _)| *name == reason).map(|(_, counter)| counter));
+    }
+
+    /// Policies that may object from now on: their counters begin at zero, so that the first objection is an increase.
+    pub(crate) fn expect_objections<'a>(&self, rules: impl Iterator<Item = &'a PolicyRule>) {
+        for rule in rules {
+            let labels = ObjectionLabels {
+                policy: rule.id.to_string(),
+                decision: rule.effect.as_str(),
+                mode: rule.mode.as_str(),
+            };
+            drop(self.objections.get_or_create(&labels));
+        }
     }
 
     /// Counts the policies that object to a request.

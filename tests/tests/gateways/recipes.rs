@@ -1,6 +1,6 @@
 //! What all six recipes have in common, also those whose proxy is not here to run.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::house::House;
 use crate::proxy::deploy;
@@ -44,6 +44,36 @@ fn each_recipe_hands_on_what_is_holdfasts() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where a recipe names what the check is told of a request, it names all that Holdfast reads. The others hand on everything.
+#[test]
+fn no_list_of_headers_forgets_what_holdfast_reads() -> Result<()> {
+    for (recipe, files) in RECIPES {
+        let text = text(recipe, files)?;
+        let list = match *recipe {
+            "apache" => part(&text, "local asked_with", "}")?,
+            "envoy" => part(&text, "allowed_headers:", "- name:")?,
+            _ => {
+                ensure!(!text.contains("authrequestheaders"), "{recipe} has a list; name it here");
+                continue;
+            }
+        };
+        for name in READ {
+            let is_named =
+                list.contains(&format!("\"{name}\"")) || list.contains(&format!("exact: {name}\n"));
+            let prefixes = list.lines().filter_map(|line| line.trim().strip_prefix("- prefix: "));
+            let has_prefix = prefixes.into_iter().any(|prefix| name.starts_with(prefix));
+            ensure!(is_named || has_prefix, "{recipe} does not pass {name} on");
+        }
+    }
+    Ok(())
+}
+
+/// What stands between two words of a text.
+fn part<'a>(text: &'a str, from: &str, to: &str) -> Result<&'a str> {
+    let (_, after) = text.split_once(from).with_context(|| from.to_owned())?;
+    Ok(after.split_once(to).with_context(|| to.to_owned())?.0)
 }
 
 /// Nobody who installs a recipe and forgets the token has a known one.
@@ -104,3 +134,23 @@ const RECIPES: &[(&str, &[&str])] = &[
     ("traefik", &["traefik.yml", "shop.yml"]),
 ];
 const IDENTITY: [&str; 7] = ["user", "session", "binding", "assertion", "client", "scope", "issuer"];
+/// As server/README.md says of `POST /v1/check`, and the trace.
+const READ: [&str; 17] = [
+    "authorization",
+    "dpop",
+    "cookie",
+    "user-agent",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "accept-language",
+    "origin",
+    "sec-fetch-site",
+    "sec-fetch-mode",
+    "sec-fetch-dest",
+    "accept",
+    "x-requested-with",
+    "secure-session-skipped",
+    "traceparent",
+    "tracestate",
+];

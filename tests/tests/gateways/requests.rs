@@ -10,6 +10,7 @@ use crate::{raw, through_each_proxy};
 
 through_each_proxy!(
     the_app_learns_who_is_there,
+    the_check_hears_what_tells_clients_apart,
     the_login_page_is_open_and_nobody_is_there,
     refusals_come_in_the_shape_that_clients_understand,
     the_device_proves_its_key_when_a_route_demands_it,
@@ -48,6 +49,35 @@ async fn the_app_learns_who_is_there(proxy: Proxy) -> Result<()> {
     let posted = gate.request(Method::POST, "/orders").cookie(&gate.login("alice").await?.cookie).body("a=b");
     posted.send().await?.expect(200)?;
     assert_eq!(gate.app.last()?.method, "POST");
+    Ok(())
+}
+
+/// A thief with the right `User-Agent` gives themselves away by what browsers send beside it. The proxy must not keep that from
+/// the check.
+async fn the_check_hears_what_tells_clients_apart(proxy: Proxy) -> Result<()> {
+    let Some(gate) = Gate::published(proxy).await? else { return Ok(()) };
+    let login = gate.login("alice").await?;
+    let browser = |call: Call, platform: &str, languages: &str| {
+        let agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36";
+        let brands = r#""Chromium";v="146", "Google Chrome";v="146", "Not_A Brand";v="24""#;
+        let call =
+            call.header("user-agent", agent).header("sec-ch-ua", brands).header("sec-ch-ua-mobile", "?0");
+        let call = call.header("sec-ch-ua-platform", platform).header("accept-language", languages);
+        call.cookie(&login.cookie)
+    };
+    for (platform, languages) in [("\"Windows\"", "en-GB,en;q=0.9"), ("\"Android\"", "pl-PL,pl;q=0.9")] {
+        for call in gate.gets("/orders") {
+            browser(call, platform, languages).send().await?.expect(200)?;
+        }
+    }
+    let checked = gate.house.audit().wait_for("session.checked", 4).await?;
+    let signals = |event: &serde_json::Value| event["risk"]["signals"].to_string();
+    assert!(checked.iter().take(2).all(|event| !signals(event).contains("agent.changed")), "{checked:#?}");
+    for event in checked.iter().skip(2) {
+        for part in ["agent.changed", "languages", "hints_contradict"] {
+            assert!(signals(event).contains(part), "{part}: {event:#}");
+        }
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! Which lines of the trail somebody asks for, and may see.
 
+use holdfast_audit::ControlEvent;
 use serde::Deserialize;
 
-use crate::{extract::Permit, respond::Problem};
+use crate::{extract::Permit, respond::Problem, telemetry::EventName};
 
 /// What a line must be about.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ struct Seen {
 
 impl Filter {
     /// # Errors
-    /// If what is asked for is longer than any name can be.
+    /// If what is asked for is longer than any name can be, or an event that no trail has: whoever mistypes one must not take
+    /// an empty answer for good news.
     pub(super) fn new(
         permit: &Permit,
         user: Option<String>,
@@ -36,6 +38,12 @@ impl Filter {
             |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > LONGEST);
         if [&user, &session, &event].into_iter().any(is_long) {
             return Err(Problem::bad_request("user, session and event have at most 256 characters"));
+        }
+        if event.as_deref().is_some_and(|event| !names().any(|name| name == event)) {
+            let mut names: Vec<_> = names().collect();
+            names.sort_unstable();
+            let names = names.join(", ");
+            return Err(Problem::bad_request(format!("event is the whole name of an event, one of {names}")));
         }
         Ok(Self { app: permit.app().map(str::to_owned), user, session, event })
     }
@@ -53,6 +61,11 @@ impl Filter {
             && fits(&self.event, Some(&seen.event));
         all.then_some(seen.event)
     }
+}
+
+/// Every event that a trail can have.
+fn names() -> impl Iterator<Item = &'static str> {
+    EventName::ALL.iter().map(|name| name.as_str()).chain(ControlEvent::ALL.map(ControlEvent::as_str))
 }
 
 /// A user's name has at most 256 characters.

@@ -21,6 +21,12 @@ async fn a_bound_session_that_moves_proves_its_key_and_goes_on() -> Result<()> {
     let headers = moved.at("/response_headers").to_string();
     assert!(headers.contains("\"/orders\"") && headers.contains("Max-Age=0"), "{headers}");
     assert!(moved.text_at("/detail")?.contains("another place"));
+    let denied = server.audit().wait_for("session.denied", 1).await?;
+    let detail = denied[0]["detail"].as_str().context("a refusal has a sentence")?;
+    let begins = "The policy \"bound-elsewhere\" asks the device for a proof because of travel.impossible with a score of 100, from \
+                  GB AS2856 to US AS";
+    assert!(detail.starts_with(begins), "{detail}");
+    assert!(detail.contains("; network.changed with a score of 70, from GB "), "{detail}");
 
     at(NEW_YORK, CHROME).refresh(&server, &mut bound).await?;
     assert_eq!(at(NEW_YORK, CHROME).check(&server, &bound.cookie).await?.verdict(), ("allow", "ok"));

@@ -80,6 +80,13 @@ fn every_key_is_taken() -> Result<()> {
 }
 
 #[test]
+fn a_list_of_sinks_is_told_by_its_whole_name() -> Result<()> {
+    let told = parse(&[("SINKS", "siem")]).err().context("a word is no list of tables")?;
+    assert!(told.contains("audit.sinks: this is a list of tables; write [[audit.sinks]]"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn what_does_not_fit_is_told_with_its_key() -> Result<()> {
     let sink = |more: &[(&'static str, &'static str)]| {
         let mut keys = vec![("SINKS__0__NAME", "siem")];

@@ -48,6 +48,27 @@ async fn an_app_sees_its_own_and_an_operator_all() -> Result<()> {
     Ok(())
 }
 
+/// An empty answer to a name that was mistyped would be taken for good news.
+#[tokio::test]
+async fn an_event_that_does_not_exist_is_no_question() -> Result<()> {
+    let server = Server::start().await?;
+    for path in ["", "/stream"] {
+        for event in ["session.dennied", "session", "SESSION.DENIED", "", "%22"] {
+            let answer = ask(&server, OPERATOR_TOKEN, &format!("{path}?event={event}")).await?.expect(400)?;
+            let detail = answer.text_at("/detail")?;
+            assert!(
+                detail.starts_with("event is the whole name of an event, one of audit.checkpoint, "),
+                "{detail}"
+            );
+            assert!(detail.contains(", session.denied, ") && !detail.contains("dennied"), "{detail}");
+        }
+    }
+    for event in ["audit.opened", "policy.failed"] {
+        ask(&server, OPERATOR_TOKEN, &format!("?event={event}")).await?.expect(200)?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_go_on_where_the_last_one_ended_through_all_files() -> Result<()> {
     let settings =
