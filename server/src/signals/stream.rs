@@ -120,8 +120,29 @@ pub(super) enum Enqueued {
     Unwanted,
     /// There was no room for it, and it is lost. The stream is paused now.
     Overflown,
-    /// There was no room for it, and it is lost; the stream was paused before.
+    /// There was no room for it, or only such as is kept for ends of sessions, and it is lost. The stream is as it was.
     Lost,
+}
+
+/// How much room there is for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// How many tokens may wait.
+    pub(super) most: usize,
+    /// It leaves the last fifth to others: anybody who uses a session can cause events of its type.
+    pub(super) yields: bool,
+}
+
+impl Room {
+    /// From how many on a token that yields is lost; for the others there is no such number.
+    const fn of_all(self) -> usize {
+        if self.yields && self.most >= FIFTHS { self.most - self.most / FIFTHS } else { usize::MAX }
+    }
+}
+
+/// Whether events of a type leave the last of the room to those that end sessions, and to answers to the receiver.
+pub(super) const fn yields(kind: EventType) -> bool {
+    !matches!(kind, EventType::SessionRevoked | EventType::Verification | EventType::StreamUpdated)
 }
 
 impl Waiting {
@@ -284,7 +305,8 @@ impl Slot {
         Ok(())
     }
 
-    /// Has a token wait, durably. A stream of which nothing is taken is paused: what waits stays, what comes is lost.
+    /// Has a token wait, durably. A stream of which nothing is taken is paused: what waits stays, what comes is lost. What
+    /// yields is lost before that, while there is room for the rest.
     ///
     /// # Errors
     /// The store's trouble: a restart may forget that it waits.
@@ -293,7 +315,7 @@ impl Slot {
         store: &Store,
         jti: &str,
         token: &str,
-        most: usize,
+        room: Room,
     ) -> Result<Enqueued, Unavailable> {
         let (key, value) = {
             let mut guard = self.stream.lock();
@@ -301,7 +323,10 @@ impl Slot {
             else {
                 return Ok(Enqueued::Unwanted);
             };
-            if stream.waiting.len() >= most {
+            if stream.waiting.len() >= room.of_all() {
+                return Ok(Enqueued::Lost);
+            }
+            if stream.waiting.len() >= room.most {
                 let was_paused = stream.config.status == StreamStatus::Paused;
                 stream.config.status = StreamStatus::Paused;
                 stream.config.reason = Some(OVERFLOWN.to_owned());
@@ -398,6 +423,9 @@ impl Slot {
 const STREAM: &[u8] = b"stream\0";
 const WAITING: &[u8] = b"waiting\0";
 
+/// The last of so many equal parts is kept for what does not yield.
+const FIFTHS: usize = 5;
+
 const OVERFLOWN: &str =
     "more events wait than are kept for this stream; enable it again to get them, later ones are lost";
 
@@ -417,6 +445,10 @@ mod tests {
         }
     }
 
+    fn room(most: usize) -> Room {
+        Room { most, yields: false }
+    }
+
     fn jtis(slot: &Slot) -> Vec<String> {
         slot.first(100).0.iter().map(|waiting| waiting.jti.to_string()).collect()
     }
@@ -426,7 +458,7 @@ mod tests {
         let slot = streams.slot("siem");
         slot.put(store, config("s1")).await.unwrap();
         for number in 0..count {
-            let waits = slot.enqueue(store, &number.to_string(), "a.b.c", 300).await.unwrap();
+            let waits = slot.enqueue(store, &number.to_string(), "a.b.c", room(300)).await.unwrap();
             assert_eq!(waits, Enqueued::Waits);
         }
         streams
@@ -447,7 +479,7 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(again.slot("siem").config(), Some(config("s1")));
         // A number is not given twice, or the later token would take the place of the earlier one in the store.
-        again.slot("siem").enqueue(&store, "new", "a.b.c", 300).await.unwrap();
+        again.slot("siem").enqueue(&store, "new", "a.b.c", room(300)).await.unwrap();
         let (once_more, _) = Streams::load(&store).await.unwrap();
         assert_eq!(once_more.slot("siem").waiting(), 259);
     }
@@ -457,8 +489,8 @@ mod tests {
         let store = Store::memory();
         let streams = filled(&store, 3).await;
         let slot = streams.slot("siem");
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Overflown);
-        assert_eq!(slot.enqueue(&store, "4", "a.b.c", 3).await.unwrap(), Enqueued::Lost);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Overflown);
+        assert_eq!(slot.enqueue(&store, "4", "a.b.c", room(3)).await.unwrap(), Enqueued::Lost);
         let paused = slot.config().unwrap();
         assert_eq!((paused.status, paused.reason.as_deref()), (StreamStatus::Paused, Some(OVERFLOWN)));
         assert_eq!(jtis(&slot), Vec::<String>::new(), "nothing is sent while it is paused");
@@ -473,11 +505,39 @@ mod tests {
         let slot = streams.slot("siem");
         slot.put(&store, StreamConfig { status: StreamStatus::Disabled, ..config("s1") }).await.unwrap();
         assert_eq!(slot.waiting(), 0);
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Unwanted);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Unwanted);
         assert_eq!(store.notes(NoteKind::Signals).await.unwrap().len(), 1);
         slot.remove(&store).await.unwrap();
         assert_eq!(store.notes(NoteKind::Signals).await.unwrap().len(), 0);
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Unwanted);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Unwanted);
+    }
+
+    #[tokio::test]
+    async fn the_last_fifth_is_for_the_ends_of_sessions() {
+        let store = Store::memory();
+        let streams = filled(&store, 0).await;
+        let slot = streams.slot("siem");
+        let noisy = Room { most: 10, yields: yields(EventType::RiskLevelChange) };
+        let end = Room { most: 10, yields: yields(EventType::SessionRevoked) };
+        let mut became = Vec::new();
+        for number in 0..100 {
+            became.push(slot.enqueue(&store, &number.to_string(), "a.b.c", noisy).await.unwrap());
+        }
+        assert_eq!(became.iter().filter(|became| **became == Enqueued::Waits).count(), 8);
+        assert_eq!(became.last(), Some(&Enqueued::Lost));
+        assert_eq!(slot.config().unwrap().status, StreamStatus::Enabled, "noise pauses nothing");
+        for number in 100..102 {
+            let became = slot.enqueue(&store, &number.to_string(), "a.b.c", end).await.unwrap();
+            assert_eq!(became, Enqueued::Waits);
+        }
+        assert_eq!(slot.enqueue(&store, "x", "a.b.c", noisy).await.unwrap(), Enqueued::Lost);
+        assert_eq!(slot.enqueue(&store, "x", "a.b.c", end).await.unwrap(), Enqueued::Overflown);
+        assert_eq!(slot.config().unwrap().status, StreamStatus::Paused);
+        for kind in
+            [EventType::SessionPresented, EventType::SessionEstablished, EventType::AssuranceLevelChange]
+        {
+            assert!(yields(kind), "{kind:?}");
+        }
     }
 
     #[tokio::test]
