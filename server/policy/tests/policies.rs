@@ -124,6 +124,30 @@ fn conditions_can_name_whatever_there_is_to_see() {
 }
 
 #[test]
+fn a_set_that_only_observes_refuses_nobody_whom_it_does_not_permit() {
+    let text = r#"permit (principal in Group::"staff", action, resource);"#;
+    let decide = |most, subject: &Subject| {
+        Policies::parse(text, &Modes { most, ..Modes::default() }).unwrap().decide(subject, &bound())
+    };
+    for (most, effect) in [
+        (Some(Mode::Observe), Effect::Flag),
+        (Some(Mode::Additive), Effect::StepUp),
+        (Some(Mode::Enforce), Effect::Deny),
+        (None, Effect::Deny),
+    ] {
+        let stranger = decide(most, &alice());
+        assert_eq!((stranger.effect, stranger.not_permitted), (Some(effect), true), "{most:?}");
+        let staff = Subject { groups: vec!["staff".into()], ..alice() };
+        assert_eq!(decide(most, &staff).effect, None, "{most:?}");
+        // What cannot be asked.
+        let old = Situation { session_age: u64::MAX, ..bound() };
+        let policies = Policies::shipped(&Modes { most, ..Modes::default() });
+        let ruling = policies.decide(&alice(), &old);
+        assert_eq!((ruling.effect, ruling.errors.len()), (Some(effect), 1), "{most:?}");
+    }
+}
+
+#[test]
 fn a_policy_that_fails_refuses_and_is_loud_unless_it_only_observes() {
     let text = |mode: &str| {
         format!(
