@@ -391,7 +391,8 @@ mod tests {
         assert_eq!(profile.last_day(), Some(first + 1));
         profile.learn_device("laptop", at(3, 0));
         assert_eq!(profile.last_day(), Some(first + 3));
-        profile.learn_browser(&Agent::parse("Mozilla/5.0 Firefox/140.0"), None, at(4, 0));
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        profile.learn_browser(&Agent::parse(firefox), None, at(4, 0));
         assert_eq!(profile.last_day(), Some(first + 4));
         profile.learn_device("laptop", at(2, 0));
         assert_eq!(profile.last_day(), Some(first + 4), "what comes late takes nothing back");
