@@ -79,14 +79,21 @@ impl StaleProfiles {
         }
         let rest = self.found.len().saturating_sub(MOST_FORGOTTEN);
         for key in self.found.split_off(rest) {
-            // Somebody may have come back since.
+            // Somebody may have come back since; and of a session that goes on for long nothing may have been learned.
             let value = store.note(NoteKind::User, &key).await?;
-            if value.is_some_and(|value| is_stale(&value, now)) {
+            if value.is_some_and(|value| is_stale(&value, now)) && !has_session(store, &key).await? {
                 store.keep_note(NoteKind::User, &key, None, Keeping::Lazy).await?;
             }
         }
         Ok(())
     }
+}
+
+async fn has_session(store: &Store, key: &[u8]) -> Result<bool, Unavailable> {
+    let names = std::str::from_utf8(key).ok().and_then(|key| key.split_once('\0'));
+    let Some((app, user)) = names else { return Ok(false) };
+    let sessions = store.by_user(app, user).await?;
+    Ok(sessions.iter().any(|found| found.session.record().ended.is_none()))
 }
 
 fn is_stale(profile: &[u8], now: UnixTime) -> bool {
@@ -132,7 +139,11 @@ const BATCH: usize = 2048;
 
 #[cfg(test)]
 mod tests {
-    use holdfast_core::risk::Profile;
+    use holdfast_core::{
+        SessionId,
+        risk::Profile,
+        session::{EndReason, Login, Session},
+    };
     use holdfast_policy::encode_profile;
 
     use super::*;
@@ -143,10 +154,46 @@ mod tests {
         UnixTime::from_secs(1_800_000_000 + day * DAY)
     }
 
+    fn session_of(user: &str, number: u8) -> Session {
+        let login = Login {
+            app: "shop".into(),
+            user: user.into(),
+            auth: None,
+            client: None,
+            attributes: None,
+            grant: None,
+        };
+        Session::begin(SessionId::from_bytes([number; 16]), login, 0, at(0))
+    }
+
     fn seen(day: u64) -> Vec<u8> {
         let mut profile = Profile::default();
         profile.learn_device("laptop", at(day));
         encode_profile(&profile)
+    }
+
+    #[tokio::test]
+    async fn whoever_has_a_session_is_not_forgotten() {
+        let (store, mut stale) = (Store::memory(), StaleProfiles::default());
+        let users = ["stays", "left", "nobody"];
+        for user in users {
+            let key = format!("shop\0{user}").into_bytes();
+            store.keep_note(NoteKind::User, &key, Some(seen(0)), Keeping::Lazy).await.unwrap();
+        }
+        let left = session_of("left", 2).end(EndReason::Logout, at(1)).unwrap();
+        for session in [session_of("stays", 1), left] {
+            let _created = store.create(session).await.unwrap();
+        }
+        for now in [at(99), at(100)] {
+            stale.tidy(&store, now).await.unwrap();
+        }
+        let mut kept = Vec::new();
+        for user in users {
+            kept.push(
+                store.note(NoteKind::User, format!("shop\0{user}").as_bytes()).await.unwrap().is_some(),
+            );
+        }
+        assert_eq!(kept, [true, false, false]);
     }
 
     #[tokio::test]

@@ -39,6 +39,15 @@ impl Seen {
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn load(store: &Store) -> Result<Self, Unavailable> {
         let seen = Self::default();
+        seen.take_in(store).await?;
+        Ok(seen)
+    }
+
+    /// Takes in what the store remembers beyond this, such as what a backup has brought.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it remembers.
+    pub(crate) async fn take_in(&self, store: &Store) -> Result<(), Unavailable> {
         for (key, value) in store.notes(NoteKind::Signals).await? {
             let Some(Ok(key)) = key.strip_prefix(PREFIX).map(SeenKey::try_from) else { continue };
             // One that cannot be read is kept for good: to forget it might let a token have its effect twice.
@@ -46,9 +55,12 @@ impl Seen {
                 .split_first_chunk()
                 .and_then(|(until, by)| Some((until, std::str::from_utf8(by).ok()?)));
             let (until, by) = read.map_or((u64::MAX, ""), |(until, by)| (u64::from_be_bytes(*until), by));
-            seen.0.write().insert(key, UnixTime::from_millis(until), by);
+            let mut table = self.0.write();
+            if !table.tokens.contains_key(&key) {
+                table.insert(key, UnixTime::from_millis(until), by);
+            }
         }
-        Ok(seen)
+        Ok(())
     }
 
     /// Whether a token was taken.
@@ -151,6 +163,8 @@ mod tests {
         let again = Seen::load(&store).await.unwrap();
         assert!(again.knows(&one) && again.knows(&two));
         assert_eq!(["idp", "other", ""].map(|name| again.0.read().count_of(name)), [1, 1, 0]);
+        again.take_in(&store).await.unwrap();
+        assert_eq!(again.0.read().count_of("idp"), 1, "what is known is not counted twice");
         again.tidy(&store, UnixTime::from_secs(9)).await.unwrap();
         assert!(again.knows(&one));
         again.tidy(&store, soon).await.unwrap();

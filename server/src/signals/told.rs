@@ -117,18 +117,30 @@ impl Told {
     /// # Errors
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn load(store: &Store) -> Result<(Self, usize), Unavailable> {
-        let (told, mut unreadable) = (Self::default(), 0);
+        let told = Self::default();
+        let unreadable = told.take_in(store).await?;
+        Ok((told, unreadable))
+    }
+
+    /// Takes in what the store remembers beyond this, such as what a backup has brought. Gives how many notes could not be
+    /// read.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it remembers.
+    pub(crate) async fn take_in(&self, store: &Store) -> Result<usize, Unavailable> {
+        let (_turn, mut unreadable) = (self.changing.lock().await, 0);
         for (key, value) in store.notes(NoteKind::Signals).await? {
             if !key.starts_with(PREFIX) {
                 continue;
             }
             let read = whom_of(&key).zip(serde_json::from_slice(&value).ok());
             match read {
-                Some((whom, hearing)) => told.put(&whom, hearing),
+                Some((whom, _)) if self.of(&whom).is_some() => {}
+                Some((whom, hearing)) => self.put(&whom, hearing),
                 None => unreadable += 1,
             }
         }
-        Ok((told, unreadable))
+        Ok(unreadable)
     }
 
     /// What was told of a session and of its user, together: the later demand, the higher danger of the two, and of the
@@ -380,6 +392,26 @@ mod tests {
             RiskLevel::Low,
             "it was taken back"
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_backup_brings_takes_nothing_back() {
+        let (told, here, there) = (Told::default(), Store::memory(), Store::memory());
+        let bob = Whom::User { app: "shop".into(), user: "bob".into() };
+        let before = Told::default();
+        for whom in [&alice(), &bob] {
+            tell(&before, &there, whom, Fact::Risk(RiskLevel::High), NOW).await;
+        }
+        for (key, value) in there.notes(NoteKind::Signals).await.unwrap() {
+            here.keep_note(NoteKind::Signals, &key, Some(value.to_vec()), Keeping::Lazy).await.unwrap();
+        }
+        tell(&told, &here, &alice(), Fact::Risk(RiskLevel::Low), NOW).await;
+        for _ in 0..2 {
+            assert_eq!(told.take_in(&here).await.unwrap(), 0);
+            let risk = |user| told.about("shop", user, session()).unwrap().risk.unwrap().0;
+            assert_eq!((risk("alice"), risk("bob")), (RiskLevel::Low, RiskLevel::High));
+            assert_eq!(told.count_of("idp"), 2, "nothing is counted twice");
+        }
     }
 
     #[tokio::test]

@@ -347,6 +347,13 @@ pub(crate) async fn enqueue(
     match receiver.slot.enqueue(&house.store, &jti, &token, room).await {
         Ok(Enqueued::Waits | Enqueued::Unwanted) => {}
         Ok(Enqueued::Lost) => house.metrics.signal_sent(SentOutcome::Lost),
+        Ok(Enqueued::Crowded) => {
+            house.metrics.signal_sent(SentOutcome::Lost);
+            let says = format!(
+                "signals: four fifths of the room for what waits for {name} are used up: until it takes more, it is told of the ends of sessions alone, and other events are lost"
+            );
+            house.log.error(now, &says);
+        }
         Ok(Enqueued::Overflown) => {
             house.metrics.signal_sent(SentOutcome::Lost);
             let says = format!(

@@ -52,7 +52,8 @@ impl Entry {
     }
 }
 
-/// The policies that objected of late, and when each did last. Whoever alternates between requests makes no news with them.
+/// The policies that objected of late, and when it was told of each. Whoever alternates between requests makes no more news
+/// than whoever repeats one; whoever goes on is told of again.
 #[derive(Default)]
 struct Objections(Vec<(Arc<str>, UnixTime)>);
 
@@ -63,14 +64,10 @@ impl Objections {
         self.0.retain(|(_, at)| now.since(*at) < TOLD_AGAIN);
         let mut is_news = false;
         for name in names {
-            let has_room = self.0.len() < MOST_OBJECTIONS;
-            match self.0.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, at)) => *at = now,
-                None if has_room => {
-                    self.0.push((name, now));
-                    is_news = true;
-                }
-                None => {}
+            let is_told = self.0.iter().any(|(known, _)| *known == name);
+            if !is_told && self.0.len() < MOST_OBJECTIONS {
+                self.0.push((name, now));
+                is_news = true;
             }
         }
         is_news
@@ -239,8 +236,8 @@ impl Memory {
         (seen, None)
     }
 
-    /// Keeps what was decided, and says whether it is news: policies object that have not objected to this session
-    /// for a while, or no policy permits it, or one could not be evaluated.
+    /// Keeps what was decided, and says whether it is news: something objects of which it was not told for a while. That may
+    /// be a policy, or that no policy permits it, or that one could not be evaluated.
     pub(super) fn keep(
         &self,
         question: &Question<'_>,
@@ -408,11 +405,11 @@ const PRESENT: Duration = Duration::from_secs(600);
 const MOST_PRESENCES: usize = 16;
 const MOST_DECIDED: usize = 4;
 
-/// An objection that was not repeated for so long is news again.
+/// Of the same objection to a session it is told once in so long.
 const TOLD_AGAIN: Duration = Duration::from_secs(600);
 const MOST_OBJECTIONS: usize = 32;
 
-/// Stand where names of policies do, and are none: those hold no zero byte worth naming.
+/// Stand where names of policies do, and are none: a name with a zero byte would share its news with them, and no more.
 const NOT_PERMITTED: &str = "\0not permitted";
 const FAILED: &str = "\0failed";
 
@@ -434,8 +431,10 @@ mod tests {
         assert!(!objections.note(std::iter::empty(), at(100)), "nothing objects");
         assert!(!note(&mut objections, "a", at(101)), "a request without objections takes nothing back");
         assert!(note(&mut objections, "c", at(102)));
-        assert!(!note(&mut objections, "a", at(700)));
-        assert!(note(&mut objections, "b", at(700)), "ten minutes have passed");
+        assert!(!note(&mut objections, "a", at(599)));
+        assert!(note(&mut objections, "a", at(600)), "whoever goes on is told of again");
+        assert!(!note(&mut objections, "b", at(600)));
+        assert!(note(&mut objections, "b", at(601)));
         // However many policies there are, their number is bounded, and so is the news.
         let mut objections = Objections::default();
         let news = (0..10_000).filter(|number| note(&mut objections, &(number % 100).to_string(), at(0)));

@@ -114,7 +114,9 @@ impl<R: Read> Items<R> {
                 Kind::Close => {
                     let told = [self.ended, self.sessions, to_u64(self.epochs.len()), self.notes];
                     let told = match version {
-                        Version::Sessions => told.split_last().map_or_else(Default::default, |(_, told)| told),
+                        Version::Sessions => {
+                            told.split_last().map_or_else(Default::default, |(_, told)| told)
+                        }
                         Version::Notes => told.as_slice(),
                     };
                     let told: Vec<u8> = told.iter().flat_map(|count| count.to_be_bytes()).collect();
