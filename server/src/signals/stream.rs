@@ -573,7 +573,7 @@ mod tests {
         assert_eq!(slot.enqueue(&store, "x", "a.b.c", end).await.unwrap(), Enqueued::Overflown);
         assert_eq!(slot.config().unwrap().status, StreamStatus::Paused);
         // When half of it was taken, the next loss is told again.
-        let taken: Vec<String> = (0..5).map(|number| number.to_string()).collect();
+        let taken: Vec<String> = (0..6).map(|number| number.to_string()).collect();
         slot.settle(&store, &taken.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
         let mut became = Vec::new();
         for number in 200..210 {
