@@ -98,13 +98,11 @@ fn judge(status: StatusCode, bytes: &[u8]) -> Outcome {
 /// Whether an address lies below one that the configuration names: of the same scheme, host and port, with the whole parts of
 /// its path in the same places. Read as the client that fetches it reads it.
 pub(crate) fn may_push_to(endpoint: &str, allowed: &[String]) -> bool {
-    // Whatever two readers may read differently is nobody's address: `%2e` is a dot to some.
+    // Whatever two readers may read differently is nobody's address: `%2e` is a dot to some, and `..;x` two dots.
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
     let is_plain = endpoint.bytes().all(|byte| byte.is_ascii_graphic())
         && !endpoint.contains(['#', '@', '\\', '%'])
-        && endpoint
-            .split('?')
-            .next()
-            .is_some_and(|path| !path.split('/').any(|part| matches!(part, "." | "..")));
+        && endpoint.split('?').next().is_some_and(|path| !path.split('/').any(is_dots));
     let Some(endpoint) = Some(endpoint).filter(|_| is_plain).and_then(|text| Url::parse(text).ok()) else {
         return false;
     };
@@ -203,6 +201,7 @@ mod tests {
             "https://siem.example:443/events",
             "HTTPS://SIEM.example/events",
             "https://siem.example/events/..x/.y",
+            "https://siem.example/events/a;b=../c",
             "https://b.example/anything",
             "https://b.example",
         ] {
@@ -226,6 +225,9 @@ mod tests {
             "https://siem.example/..?x",
             "https://siem.example/../events",
             "https://siem.example/events/..;x/../..",
+            "https://siem.example/events/..;/admin",
+            "https://siem.example/events/..;x=1/admin",
+            "https://siem.example/events/.;/admin",
             "https://siem.example:80/events",
             "https://siem.example./events",
             "https://siem.example/Events",
