@@ -241,11 +241,8 @@ impl Policies {
         let mut errors = Vec::new();
         for error in answer.diagnostics().errors() {
             let AuthorizationError::PolicyEvaluationError(failed) = error;
-            let rule = self.rules.get(failed.policy_id());
-            let only_observes = rule.is_some_and(|rule| rule.mode == Mode::Observe);
-            if !only_observes {
-                effect = effect.max(Some(Effect::Deny));
-            }
+            let mode = self.rules.get(failed.policy_id()).map_or(self.mode, |rule| rule.mode);
+            effect = effect.max(Some(mode.allows(Effect::Deny)));
             errors.push(error.to_string());
         }
         Ruling { effect, hits, errors, not_permitted: false }

@@ -99,8 +99,12 @@ pub(super) fn report_news(house: &Holdfast, weighed: &Weighed, event: &Event<'_>
     house.metrics.objections(&ruling.hits);
     house.metrics.suspicions(&weighed.answer.outcome.assessment);
     let says = ruling.hits.first().and_then(|hit| hit.says.as_deref());
+    let says = says.or_else(|| ruling.not_permitted.then_some(NOT_PERMITTED));
     house.record(context.now, &Event { event: Some(EventName::RiskRaised), detail: says, ..event.clone() });
 }
+
+/// Said where no policy speaks for itself.
+const NOT_PERMITTED: &str = "no policy permits this request";
 
 /// What the event of a refusal says once more after the policies, so that whoever looks for the reason finds it there.
 pub(super) fn in_vain(verdict: &Verdict, weighed: Option<&Weighed>) -> Option<&'static str> {

@@ -275,7 +275,7 @@ mod tests {
         }
         fs::write(&trail, forged).unwrap();
         let (code, words) = verify(false);
-        assert!(code == 0 && words.contains("in order: 19 lines"), "{words}");
+        assert!(code == 0 && words.contains("in order: 20 lines"), "{words}");
         assert!(
             words.contains("the last 2, since 2026-11-22T10:00:00.000Z as they say themselves"),
             "{words}"
