@@ -13,7 +13,10 @@ use holdfast_core::{
 };
 use serde::Deserialize;
 
-use crate::{ChainedLine, ControlEvent, Hash, Link, stamp::parse_rfc3339};
+use crate::{
+    ChainedLine, ControlEvent, Hash, Link,
+    stamp::{parse_rfc3339, rfc3339},
+};
 
 /// The public keys that may sign checkpoints.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +130,8 @@ struct Tail {
     line: u64,
     /// The number of the first of them in the chain.
     first: u64,
+    /// The time that the first of them gives itself, if it has one.
+    since: Option<UnixTime>,
     /// The latest time that one of them gives itself.
     latest: Option<UnixTime>,
     /// Whether one has no time that can be read.
@@ -217,10 +222,13 @@ impl<'k> Verifier<'k> {
             });
         }
         if let (Some(tail), Some(last)) = (&self.tail, report.last) {
+            let since = tail.since.map_or_else(|| "an unknown time".to_owned(), rfc3339);
             report.notes.push(format!(
-                "{} of the chain are not signed yet and may be forged, or more of them cut off; the lines that a sink was \
-                 told, or the next checkpoint, show it",
-                lines(tail.first, last.seq)
+                "{} of the chain are not signed yet and may be forged, or more of them cut off: the last {}, since {since} \
+                 as they say themselves, are not covered by a signed checkpoint; the lines that a sink was told, or the next \
+                 checkpoint, show what they are worth",
+                lines(tail.first, last.seq),
+                report.unsigned
             ));
         }
         if self.keys.is_none() {
@@ -279,6 +287,7 @@ impl<'k> Verifier<'k> {
             file: file.clone(),
             line: number,
             first: chained.seq,
+            since: time_of(line),
             latest: None,
             lacks_time: false,
         });

@@ -27,6 +27,8 @@ pub struct Policies {
     rules: BTreeMap<PolicyId, Rule>,
     schema: Schema,
     thresholds: Thresholds,
+    /// The most that the set may do where no single policy of it speaks.
+    mode: Mode,
 }
 
 /// A policy that forbids.
@@ -47,7 +49,7 @@ pub struct Rule {
 /// How much the policies of a set may do yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Modes {
-    /// The most that any of them may do; all, if absent.
+    /// The most that any of them may do, and the set as a whole where it permits nobody or cannot be asked; all, if absent.
     pub most: Option<Mode>,
     /// Single ones, by their name. They win over what the policy says of itself, and over `most`.
     pub single: BTreeMap<String, Mode>,
@@ -168,7 +170,10 @@ impl Policies {
             Policy::parse(Some(PolicyId::new("everything")), "permit (principal, action, resource);");
         match everything {
             Ok(everything) => match forbids.add(everything) {
-                Ok(()) => Ok(Self { forbids, permits, rules, schema, thresholds }),
+                Ok(()) => {
+                    let mode = modes.most.unwrap_or(Mode::Enforce);
+                    Ok(Self { forbids, permits, rules, schema, thresholds, mode })
+                }
                 Err(error) => Err(PolicyProblems(vec![error.to_string()])),
             },
             Err(error) => Err(PolicyProblems(vec![error.to_string()])),
@@ -179,8 +184,11 @@ impl Policies {
     pub fn decide(&self, subject: &Subject, situation: &Situation) -> Ruling {
         match self.ask(subject, situation) {
             Ok(ruling) => ruling,
-            // What cannot be asked cannot be allowed.
-            Err(what) => Ruling { effect: Some(Effect::Deny), errors: vec![what], ..Ruling::default() },
+            // What cannot be asked cannot be allowed, unless nothing is refused yet.
+            Err(what) => {
+                let effect = Some(self.mode.allows(Effect::Deny));
+                Ruling { effect, errors: vec![what], ..Ruling::default() }
+            }
         }
     }
 
@@ -216,7 +224,7 @@ impl Policies {
             ruling.errors.extend(errors);
             ruling.not_permitted = answer.decision() == Decision::Deny;
             if ruling.not_permitted {
-                ruling.effect = ruling.effect.max(Some(Effect::Deny));
+                ruling.effect = ruling.effect.max(Some(self.mode.allows(Effect::Deny)));
             }
         }
         Ok(ruling)
@@ -240,11 +248,8 @@ impl Policies {
         let mut errors = Vec::new();
         for error in answer.diagnostics().errors() {
             let AuthorizationError::PolicyEvaluationError(failed) = error;
-            let rule = self.rules.get(failed.policy_id());
-            let only_observes = rule.is_some_and(|rule| rule.mode == Mode::Observe);
-            if !only_observes {
-                effect = effect.max(Some(Effect::Deny));
-            }
+            let mode = self.rules.get(failed.policy_id()).map_or(self.mode, |rule| rule.mode);
+            effect = effect.max(Some(mode.allows(Effect::Deny)));
             errors.push(error.to_string());
         }
         Ruling { effect, hits, errors, not_permitted: false }

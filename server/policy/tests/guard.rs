@@ -260,6 +260,24 @@ fn the_owners_proofs_do_not_clear_the_thief() {
 }
 
 #[test]
+fn whoever_alternates_makes_news_once_in_ten_minutes() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    let news = |scene: &mut Scene, seconds: std::ops::Range<u64>| -> usize {
+        let contexts = [(HOME, CHROME), (OFFICE, CHROME), (HOME, FIREFOX), (NEW_YORK, "curl/8.5.0")];
+        let seconds = seconds.zip(contexts.into_iter().cycle());
+        let answers = seconds.map(|(second, (ip, agent))| scene.check(ip, agent, at(second)));
+        answers.filter(|answer| answer.is_news).count()
+    };
+    let first = news(&mut scene, 300..340);
+    assert!((1..=4).contains(&first), "{first} times of 30");
+    assert_eq!(news(&mut scene, 340..899), 0, "it was told");
+    let again = news(&mut scene, 899..1490);
+    assert!((1..=4).contains(&again), "whoever goes on is told of again, {again} times");
+}
+
+#[test]
 fn proofs_that_never_count_are_not_demanded_for_ever() {
     // A gateway that tells its own address where the device proves its key.
     let mut scene = Scene::login(HOME, CHROME);

@@ -124,6 +124,37 @@ fn conditions_can_name_whatever_there_is_to_see() {
 }
 
 #[test]
+fn a_set_that_only_observes_refuses_nobody_whom_it_does_not_permit() {
+    let text = r#"permit (principal in Group::"staff", action, resource);"#;
+    let decide = |most, subject: &Subject| {
+        Policies::parse(text, &Modes { most, ..Modes::default() }).unwrap().decide(subject, &bound())
+    };
+    for (most, effect) in [
+        (Some(Mode::Observe), Effect::Flag),
+        (Some(Mode::Additive), Effect::StepUp),
+        (Some(Mode::Enforce), Effect::Deny),
+        (None, Effect::Deny),
+    ] {
+        let stranger = decide(most, &alice());
+        assert_eq!((stranger.effect, stranger.not_permitted), (Some(effect), true), "{most:?}");
+        let staff = Subject { groups: vec!["staff".into()], ..alice() };
+        assert_eq!(decide(most, &staff).effect, None, "{most:?}");
+        // What permits and fails: everybody is as good as not permitted.
+        let fails =
+            "permit (principal, action, resource) when { context.session_age * 9223372036854775807 > 5 };";
+        let policies = Policies::parse(fails, &Modes { most, ..Modes::default() }).unwrap();
+        let aged = Situation { session_age: 5, ..bound() };
+        let ruling = policies.decide(&alice(), &aged);
+        assert_eq!((ruling.effect, ruling.errors.len()), (Some(effect), 1), "{most:?}");
+        // What cannot be asked.
+        let old = Situation { session_age: u64::MAX, ..bound() };
+        let policies = Policies::shipped(&Modes { most, ..Modes::default() });
+        let ruling = policies.decide(&alice(), &old);
+        assert_eq!((ruling.effect, ruling.errors.len()), (Some(effect), 1), "{most:?}");
+    }
+}
+
+#[test]
 fn a_policy_that_fails_refuses_and_is_loud_unless_it_only_observes() {
     let text = |mode: &str| {
         format!(
@@ -135,7 +166,7 @@ fn a_policy_that_fails_refuses_and_is_loud_unless_it_only_observes() {
     let enforced = Policies::parse(&text("enforce"), &Modes::default()).unwrap().decide(&alice(), &old);
     assert_eq!((enforced.effect, enforced.errors.len()), (Some(Effect::Deny), 1));
     let observed = Policies::parse(&text("observe"), &Modes::default()).unwrap().decide(&alice(), &old);
-    assert_eq!((observed.effect, observed.errors.len()), (None, 1));
+    assert_eq!((observed.effect, observed.errors.len()), (Some(Effect::Flag), 1));
 }
 
 #[test]

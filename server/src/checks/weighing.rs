@@ -99,8 +99,12 @@ pub(super) fn report_news(house: &Holdfast, weighed: &Weighed, event: &Event<'_>
     house.metrics.objections(&ruling.hits);
     house.metrics.suspicions(&weighed.answer.outcome.assessment);
     let says = ruling.hits.first().and_then(|hit| hit.says.as_deref());
+    let says = says.or_else(|| ruling.not_permitted.then_some(NOT_PERMITTED));
     house.record(context.now, &Event { event: Some(EventName::RiskRaised), detail: says, ..event.clone() });
 }
+
+/// Said where no policy speaks for itself.
+const NOT_PERMITTED: &str = "no policy permits this request";
 
 /// What the trail says of a session whose device proves its key from where it is not.
 pub(crate) const PROVED_ELSEWHERE: &str = "the device has proved its key as often as it was asked to, and each time from another \

@@ -28,7 +28,8 @@ enum Command {
     Keys(KeysOf),
     /// Finds any line that was changed, cut, moved or put in, and says which.
     ///
-    /// The files may be given in any order. Exit code 0 if the trail is as it was written, 1 if it is not.
+    /// The files may be given in any order. Exit code 0 if the trail is as it was written, 1 if it is not, and with --complete 3
+    /// if it is as far as it is signed, and lines follow that no checkpoint covers.
     Verify(Verify),
 }
 
@@ -59,6 +60,10 @@ struct Verify {
     /// audit.checkpoint_lines at its highest. Less than the default finds more.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     checkpoint_lines: u64,
+    /// Answers with exit code 3 if lines follow the last signed checkpoint, which whoever can write the file may have forged. A
+    /// server that stops, and each file that is put aside, end with a checkpoint.
+    #[arg(long)]
+    complete: bool,
 }
 
 pub(super) fn audit(arguments: &Arguments) -> Exit {
@@ -68,7 +73,7 @@ pub(super) fn audit(arguments: &Arguments) -> Exit {
             Err(what) => Exit::usage(what),
         },
         Command::Verify(verify) => match judge(verify) {
-            Ok(report) => told(&report),
+            Ok(report) => told(&report, verify.complete),
             Err(what) => Exit::usage(what),
         },
     }
@@ -88,6 +93,7 @@ fn judge(verify: &Verify) -> Result<Report, String> {
             Some(Keys::from_jwks(&bytes).map_err(|what| format!("{}: {what}", file.display()))?)
         }
         (None, Some(file)) => Some(keys_of(file)?.public()),
+        (None, None) if verify.complete => return Err(NEEDS_KEYS.to_owned()),
         (None, None) => None,
     };
     let mut files = Vec::new();
@@ -123,7 +129,7 @@ fn unreadable(file: &Path, error: &io::Error) -> String {
     format!("{} cannot be read: {error}", file.display())
 }
 
-fn told(report: &Report) -> Exit {
+fn told(report: &Report, complete: bool) -> Exit {
     let mut words = String::new();
     for fault in &report.faults {
         let _ = writeln!(words, "{fault}");
@@ -134,10 +140,13 @@ fn told(report: &Report) -> Exit {
     for note in &report.notes {
         let _ = writeln!(words, "note: {note}");
     }
-    let verdict = match report.faults.len() {
-        0 => "in order".to_owned(),
-        1 => "1 fault".to_owned(),
-        many => format!("{many} faults"),
+    let (code, verdict) = match report.faults.len() {
+        0 if complete && report.unsigned > 0 => {
+            (INCOMPLETE, "not complete, in order as far as it is signed".to_owned())
+        }
+        0 => (0, "in order".to_owned()),
+        1 => (1, "1 fault".to_owned()),
+        many => (1, format!("{many} faults")),
     };
     let (lines, checkpoints) = (report.lines, report.checkpoints);
     let _ = write!(words, "{verdict}: {lines} lines, {checkpoints} checkpoints");
@@ -147,8 +156,14 @@ fn told(report: &Report) -> Exit {
     if let Some(end) = report.last {
         let _ = write!(words, ", ending with line {}, hash {}", end.seq, end.hash);
     }
-    Exit::answer(u8::from(!report.faults.is_empty()), words)
+    Exit::answer(code, words)
 }
+
+/// For scripts that must tell it from a trail that was changed.
+const INCOMPLETE: u8 = 3;
+
+const NEEDS_KEYS: &str =
+    "--complete needs --jwks or --root-key-file: without keys no line is known to be signed";
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +213,7 @@ mod tests {
             from_seq: 1,
             checkpoint_interval: 300,
             checkpoint_lines: 10_000,
+            complete: false,
         }
     }
 
@@ -251,6 +267,48 @@ mod tests {
                 && words.contains("empty.jsonl: there is no line of a chain: the file is empty, or is no"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn a_trail_is_complete_if_its_end_is_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (trail, root) = (folder.path().join("audit.jsonl"), folder.path().join("root.key"));
+        fs::write(&root, "01".repeat(32)).unwrap();
+        write_trail(&trail, 1, 15);
+        let verify = |complete| {
+            let key = Some(root.clone());
+            let exit = audit(&Arguments {
+                command: Command::Verify(Verify { root_key_file: key, complete, ..of(trail.clone()) }),
+            });
+            (exit.code, exit.words)
+        };
+        assert_eq!(verify(true).0, 0, "a server that stops signs the end");
+
+        // Whoever can write the file puts lines behind it, soon enough and well chained.
+        let text = fs::read(&trail).unwrap();
+        let last = text.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+        let mut link = holdfast_audit::ChainedLine::read(last.trim_ascii_end()).unwrap().link();
+        let mut forged = text.clone();
+        for number in 0..2 {
+            let line = format!("{{\"time\":\"2026-11-22T10:00:0{number}.000Z\",\"event\":\"x\"}}");
+            link = link.append(line.as_bytes(), &mut forged);
+        }
+        fs::write(&trail, forged).unwrap();
+        let (code, words) = verify(false);
+        assert!(code == 0 && words.contains("in order: 20 lines"), "{words}");
+        assert!(
+            words.contains("the last 2, since 2026-11-22T10:00:00.000Z as they say themselves"),
+            "{words}"
+        );
+        let (code, words) = verify(true);
+        assert!(code == 3 && words.contains("not complete, in order as far as it is signed"), "{words}");
+        // A fault is one, complete or not.
+        fs::write(&trail, &text[40..]).unwrap();
+        assert_eq!((verify(false).0, verify(true).0), (1, 1));
+        // And nobody can say so without keys.
+        let exit =
+            audit(&Arguments { command: Command::Verify(Verify { complete: true, ..of(trail.clone()) }) });
+        assert!(exit.code == 2 && exit.words.contains("needs --jwks or --root-key-file"), "{}", exit.words);
     }
 
     #[test]

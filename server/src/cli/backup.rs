@@ -36,9 +36,10 @@ pub(super) fn backup(arguments: &Arguments) -> Exit {
         }
         let contents = outcome?;
         Ok(Exit::done(format!(
-            "{}: {} and {}",
+            "{}: {}, {} and {}",
             arguments.out.display(),
             counted(contents.sessions, "session"),
+            counted(contents.notes, "note"),
             counted(contents.ended, "end")
         )))
     })
@@ -46,7 +47,7 @@ pub(super) fn backup(arguments: &Arguments) -> Exit {
 
 async fn take(caller: &Caller<'_>, partial: &Path, out: &Path) -> Result<Contents, Exit> {
     let failed = |error: io::Error| Exit::failed(format!("{}: {error}", out.display()));
-    // Personal data: for the operator alone.
+    // Personal data, and secrets of those who are pushed to: for the operator alone.
     let mut file = OpenOptions::new();
     let file = file.write(true).create(true).truncate(true).mode(0o600).open(partial);
     let mut file = file.map_err(|error| {

@@ -41,10 +41,11 @@ pub(super) fn restore(arguments: &Arguments) -> Exit {
     arguments.operator.run(async |caller| {
         let file = File::open(&arguments.file).map_err(|error| told(&error))?;
         let restored = send(caller, file).await?;
-        let Restored { taken_at, sessions, added, updated, ended, kept, left_out } = restored;
+        let Restored { taken_at, sessions, added, updated, ended, kept, left_out, notes } = restored;
         Ok(Exit::done(format!(
-            "{} of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out",
-            counted(sessions, "session")
+            "{} of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out; {} taken in",
+            counted(sessions, "session"),
+            counted(notes, "note")
         )))
     })
 }
@@ -82,6 +83,9 @@ struct Restored {
     ended: u64,
     kept: u64,
     left_out: u64,
+    /// Servers of before had none.
+    #[serde(default)]
+    notes: u64,
 }
 
 const PART: usize = 64 * 1024;

@@ -106,15 +106,27 @@ impl Devices {
     /// # Errors
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn load(store: &Store, now: UnixTime) -> Result<(Self, usize), Unavailable> {
-        let (devices, mut unreadable) = (Self::default(), 0);
+        let devices = Self::default();
+        let unreadable = devices.take_in(store, now).await?;
+        Ok((devices, unreadable))
+    }
+
+    /// Takes in what the store remembers beyond this, such as what a backup has brought. Gives how many notes could not be
+    /// read.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it remembers.
+    pub(crate) async fn take_in(&self, store: &Store, now: UnixTime) -> Result<usize, Unavailable> {
+        let (_turn, mut unreadable) = (self.changing.lock().await, 0);
         for (key, value) in store.notes(NoteKind::Device).await? {
             if !Note::is_of_posture(&key) {
                 continue;
             }
             match Note::read(&key, &value) {
+                Some((id, teller, _)) if self.told(&id, &teller, now).is_some() => {}
                 Some((id, teller, told)) if !told.is_over(now) => {
-                    // The bound was kept when it was told.
-                    let _kept = devices.insert(&id, &teller, told);
+                    // The bound was kept when it was told. If a backup brings more, what fits is known.
+                    let _kept = self.insert(&id, &teller, told);
                 }
                 Some(_expired) => {
                     store.keep_note(NoteKind::Device, &key, None, Keeping::Lazy).await?;
@@ -122,7 +134,7 @@ impl Devices {
                 None => unreadable += 1,
             }
         }
-        Ok((devices, unreadable))
+        Ok(unreadable)
     }
 
     /// Whether nobody has told anything of any device.
@@ -388,6 +400,21 @@ mod tests {
         assert_eq!(devices.posture("shop", Some(&id("a")), Some(&key), NOW).verdict, Verdict::NonCompliant);
         let other = Thumbprint::from_bytes([8; 32]);
         assert_eq!(devices.posture("shop", Some(&id("a")), Some(&other), NOW).verdict, Verdict::Compliant);
+    }
+
+    #[tokio::test]
+    async fn what_a_backup_brings_takes_nothing_back() {
+        let (devices, here, before) = (Devices::default(), Store::memory(), Devices::default());
+        for device in ["a", "b"] {
+            tell(&before, &here, device, &app("shop"), told(true, None)).await;
+        }
+        tell(&devices, &Store::memory(), "a", &app("shop"), told(false, None)).await;
+        for _ in 0..2 {
+            assert_eq!(devices.take_in(&here, NOW).await.unwrap(), 0);
+            assert_eq!(verdict(&devices, "shop", "a"), Verdict::NonCompliant);
+            assert_eq!(verdict(&devices, "shop", "b"), Verdict::Compliant);
+            assert_eq!(devices.count.load(Ordering::Relaxed), 2);
+        }
     }
 
     #[tokio::test]

@@ -226,7 +226,8 @@ async fn tell_all(
         if is_needless(house, &whom, fact, context).await? {
             continue;
         }
-        let told = house.told.tell(&house.store, &whom, fact.clone(), context.now).await?;
+        let told =
+            house.told.tell(&house.store, &receiver.config.name, &whom, fact.clone(), context.now).await?;
         told.map_err(|Full| Trouble::Store(Unavailable::new(TOLD_FULL)))?;
         count += 1;
     }
@@ -293,7 +294,8 @@ impl fmt::Display for Effect {
 /// Nobody shares a device with more than these.
 const MOST_OF_A_DEVICE: usize = 10_000;
 
-const TOLD_FULL: &str = "shared signals were told of 250,000 users and sessions, and no more are remembered";
+const TOLD_FULL: &str =
+    "a receiver of shared signals has told of 100,000 users and sessions, and no more are remembered of it";
 
 const DEVICES_FULL: &str =
     "a receiver of shared signals has told of 100,000 devices, and no more are remembered";

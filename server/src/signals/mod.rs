@@ -27,6 +27,8 @@ use holdfast_core::{UnixTime, session::Session};
 use holdfast_ssf::RiskLevel;
 use tokio::sync::Notify;
 
+use holdfast_store::{Store, Unavailable};
+
 use self::transmitter::Outgoing;
 use crate::{house::Holdfast, sessions::Turns, telemetry::Event};
 
@@ -80,6 +82,14 @@ impl Signals {
     /// Tells the tasks that these are in force now.
     pub(crate) fn announce(&self) {
         self.lasting.changed.notify_one();
+    }
+
+    /// Takes in what a backup has brought of streams.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it has brought.
+    pub(crate) async fn take_in(&self, store: &Store) -> Result<usize, Unavailable> {
+        self.lasting.streams.take_in(store).await
     }
 
     /// Answers whoever waits for events: the server is about to stop.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use holdfast_ssf::{MEDIA_TYPE, poll::SetErr};
 use http::StatusCode;
+use reqwest::Url;
 
 use super::{
     http::{Post, post},
@@ -94,20 +95,27 @@ fn judge(status: StatusCode, bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Whether an address begins with one that the configuration names, at the border of a part of the path.
+/// Whether an address lies below one that the configuration names: of the same scheme, host and port, with the whole parts of
+/// its path in the same places. Read as the client that fetches it reads it.
 pub(crate) fn may_push_to(endpoint: &str, allowed: &[String]) -> bool {
-    let is_plain = |text: &str| {
-        text.bytes().all(|byte| byte.is_ascii_graphic())
-            && !text.contains(['#', '@', '\\', '%'])
-            && !text.contains("/../")
-            && !text.contains("/./")
-            && !text.ends_with("/..")
+    // Whatever two readers may read differently is nobody's address: `%2e` is a dot to some, and `..;x` two dots.
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    let is_plain = endpoint.bytes().all(|byte| byte.is_ascii_graphic())
+        && !endpoint.contains(['#', '@', '\\', '%'])
+        && endpoint.split('?').next().is_some_and(|path| !path.split('/').any(is_dots));
+    let Some(endpoint) = Some(endpoint).filter(|_| is_plain).and_then(|text| Url::parse(text).ok()) else {
+        return false;
     };
-    is_plain(endpoint)
-        && allowed.iter().any(|prefix| {
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            endpoint.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-        })
+    allowed.iter().filter_map(|prefix| Url::parse(prefix).ok()).any(|prefix| is_below(&endpoint, &prefix))
+}
+
+fn is_below(endpoint: &Url, prefix: &Url) -> bool {
+    let place =
+        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    let path = prefix.path().strip_suffix('/').unwrap_or_else(|| prefix.path());
+    endpoint.host().is_some()
+        && place(endpoint) == place(prefix)
+        && endpoint.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Outcome {
@@ -189,6 +197,11 @@ mod tests {
             "https://siem.example/events/",
             "https://siem.example/events/7?x=1",
             "https://siem.example/events?x=1",
+            "https://siem.example/events?x=/../..",
+            "https://siem.example:443/events",
+            "HTTPS://SIEM.example/events",
+            "https://siem.example/events/..x/.y",
+            "https://siem.example/events/a;b=../c",
             "https://b.example/anything",
             "https://b.example",
         ] {
@@ -203,6 +216,25 @@ mod tests {
             "https://siem.example/events/../admin",
             "https://siem.example/events/%2e%2e/admin",
             "https://siem.example/events/..",
+            "https://siem.example/events/..?x=1",
+            "https://siem.example/events/.?x=1",
+            "https://siem.example/events/a/../../admin?x",
+            "https://siem.example/events/.%2e?x",
+            "https://siem.example/events/%2E%2E?x",
+            "https://siem.example/events/%252e%252e",
+            "https://siem.example/..?x",
+            "https://siem.example/../events",
+            "https://siem.example/events/..;x/../..",
+            "https://siem.example/events/..;/admin",
+            "https://siem.example/events/..;x=1/admin",
+            "https://siem.example/events/.;/admin",
+            "https://siem.example:80/events",
+            "https://siem.example./events",
+            "https://siem.example/Events",
+            "https:/siem.example/eventsX",
+            "https://?siem.example/events",
+            "//siem.example/events",
+            "/events",
             "https://b.example@evil.example/",
             "https://b.example.evil.example/",
             "https://b.example:8443/",

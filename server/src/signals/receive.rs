@@ -165,7 +165,7 @@ async fn remember(
 ) -> Result<(), Trouble> {
     let config = &receiver.config;
     let until = set.issued_at().after(config.max_age).after(config.tolerance);
-    Ok(house.seen.remember(&house.store, key, until).await?)
+    Ok(house.seen.remember(&house.store, key, &config.name, until).await?)
 }
 
 fn reject(house: &Holdfast, receiver: &Receiver, rejection: SetRejection, context: &Context) {

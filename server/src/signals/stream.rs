@@ -39,6 +39,8 @@ struct Stream {
     config: StreamConfig,
     waiting: VecDeque<Waiting>,
     next: u64,
+    /// What yields was lost, and it was told.
+    is_crowded: bool,
 }
 
 /// One token that waits.
@@ -114,14 +116,37 @@ impl std::fmt::Debug for Delivery {
 /// What became of a token that was to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Enqueued {
+    /// There was only room that is kept for ends of sessions, and it is lost: the first one since there was more.
+    Crowded,
     /// It waits.
     Waits,
     /// There is no stream, or one that keeps nothing.
     Unwanted,
     /// There was no room for it, and it is lost. The stream is paused now.
     Overflown,
-    /// There was no room for it, and it is lost; the stream was paused before.
+    /// There was no room for it, and it is lost, as others before it.
     Lost,
+}
+
+/// How much room there is for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// How many tokens may wait.
+    pub(super) most: usize,
+    /// It leaves the last fifth to others: anybody who uses a session can cause events of its type.
+    pub(super) yields: bool,
+}
+
+impl Room {
+    /// From how many on a token that yields is lost. Room for one is room for any.
+    fn of_all(self) -> usize {
+        self.most.saturating_sub(self.most.div_ceil(FIFTHS)).max(1)
+    }
+}
+
+/// Whether events of a type leave the last of the room to those that end sessions, and to answers to the receiver.
+pub(super) const fn yields(kind: EventType) -> bool {
+    !matches!(kind, EventType::SessionRevoked | EventType::Verification | EventType::StreamUpdated)
 }
 
 impl Waiting {
@@ -142,35 +167,51 @@ impl Streams {
     /// # Errors
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn load(store: &Store) -> Result<(Self, usize), Unavailable> {
-        let (streams, mut unreadable) = (Self::default(), 0);
+        let streams = Self::default();
+        let unreadable = streams.take_in(store).await?;
+        Ok((streams, unreadable))
+    }
+
+    /// Takes in the streams that the store remembers and this does not, such as those that a backup has brought. Gives how
+    /// many could not be read.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it remembers.
+    pub(crate) async fn take_in(&self, store: &Store) -> Result<usize, Unavailable> {
+        let (mut unreadable, mut brought) = (0, HashMap::new());
         let notes = store.notes(NoteKind::Signals).await?;
         for (key, value) in &notes {
             let Some(name) = key.strip_prefix(STREAM).and_then(|name| std::str::from_utf8(name).ok()) else {
                 continue;
             };
+            let slot = self.slot(name);
+            let _turn = slot.changing.lock().await;
+            // Whoever removed it meanwhile has removed the note as well.
+            if slot.stream.lock().is_some() || store.note(NoteKind::Signals, key).await?.is_none() {
+                continue;
+            }
             match serde_json::from_slice(value) {
-                Ok(config) => {
-                    *streams.slot(name).stream.lock() =
-                        Some(Stream { config, waiting: VecDeque::new(), next: 0 });
-                }
+                Ok(config) => drop(brought.insert(name, Stream::new(config))),
                 Err(_) => unreadable += 1,
             }
         }
         for (key, value) in &notes {
             if let Some(rest) = key.strip_prefix(WAITING)
-                && !streams.take_back(rest, value)
+                && take_back(&mut brought, rest, value).is_none()
+                && !self.has_waiting(rest)
             {
-                // Of a stream that is gone: its removal was interrupted.
+                // Of a stream that is gone, as its removal was interrupted; or a backup has brought what was taken since.
                 store.keep_note(NoteKind::Signals, key, None, Keeping::Lazy).await?;
             }
         }
-        for slot in streams.0.read().values() {
-            if let Some(stream) = &mut *slot.stream.lock() {
-                stream.waiting.make_contiguous().sort_by_key(|waiting| waiting.number);
-                stream.next = stream.waiting.back().map_or(0, |last| last.number.saturating_add(1));
-            }
+        for (name, mut stream) in brought {
+            stream.waiting.make_contiguous().sort_by_key(|waiting| waiting.number);
+            stream.next = stream.waiting.back().map_or(0, |last| last.number.saturating_add(1));
+            let slot = self.slot(name);
+            slot.stream.lock().get_or_insert(stream);
+            slot.wake();
         }
-        Ok((streams, unreadable))
+        Ok(unreadable)
     }
 
     /// The place of a receiver of this name.
@@ -196,20 +237,38 @@ impl Streams {
         self.0.read().values().map(|slot| slot.waiting()).sum()
     }
 
-    /// Puts a token of the store back where it waited.
-    fn take_back(&self, rest: &[u8], value: &[u8]) -> bool {
-        let read = || {
-            let (names, number) = rest.split_last_chunk::<8>()?;
-            let (name, id) = std::str::from_utf8(names).ok()?.split_once('\0')?;
-            let (jti, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    /// Whether the token of this key waits.
+    fn has_waiting(&self, rest: &[u8]) -> bool {
+        let has = || {
+            let (name, id, number) = place_of(rest)?;
             let slot = Arc::clone(self.0.read().get(name)?);
-            let mut guard = slot.stream.lock();
-            let stream = guard.as_mut().filter(|stream| *stream.config.id == *id)?;
-            let number = u64::from_be_bytes(*number);
-            stream.waiting.push_back(Waiting { number, jti: jti.into(), token: token.into() });
-            Some(())
+            let guard = slot.stream.lock();
+            let stream = guard.as_ref().filter(|stream| *stream.config.id == *id)?;
+            Some(stream.waiting.iter().any(|waiting| waiting.number == number))
         };
-        read().is_some()
+        has().unwrap_or_default()
+    }
+}
+
+/// Puts a token of the store back where it waited.
+fn take_back(brought: &mut HashMap<&str, Stream>, rest: &[u8], value: &[u8]) -> Option<()> {
+    let (name, id, number) = place_of(rest)?;
+    let (jti, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    let stream = brought.get_mut(name).filter(|stream| *stream.config.id == *id)?;
+    stream.waiting.push_back(Waiting { number, jti: jti.into(), token: token.into() });
+    Some(())
+}
+
+/// The receiver, the id of its stream, and a token's number, of a key without its prefix.
+fn place_of(rest: &[u8]) -> Option<(&str, &str, u64)> {
+    let (names, number) = rest.split_last_chunk::<8>()?;
+    let (name, id) = std::str::from_utf8(names).ok()?.split_once('\0')?;
+    Some((name, id, u64::from_be_bytes(*number)))
+}
+
+impl Stream {
+    const fn new(config: StreamConfig) -> Self {
+        Self { config, waiting: VecDeque::new(), next: 0, is_crowded: false }
     }
 }
 
@@ -254,11 +313,7 @@ impl Slot {
         let mut dropped = Vec::new();
         {
             let mut guard = self.stream.lock();
-            let stream = guard.get_or_insert_with(|| Stream {
-                config: config.clone(),
-                waiting: VecDeque::new(),
-                next: 0,
-            });
+            let stream = guard.get_or_insert_with(|| Stream::new(config.clone()));
             if config.status == StreamStatus::Disabled {
                 dropped.extend(stream.waiting.drain(..));
             }
@@ -284,7 +339,8 @@ impl Slot {
         Ok(())
     }
 
-    /// Has a token wait, durably. A stream of which nothing is taken is paused: what waits stays, what comes is lost.
+    /// Has a token wait, durably. A stream of which nothing is taken is paused: what waits stays, what comes is lost. What
+    /// yields is lost before that, while there is room for the rest.
     ///
     /// # Errors
     /// The store's trouble: a restart may forget that it waits.
@@ -293,7 +349,7 @@ impl Slot {
         store: &Store,
         jti: &str,
         token: &str,
-        most: usize,
+        room: Room,
     ) -> Result<Enqueued, Unavailable> {
         let (key, value) = {
             let mut guard = self.stream.lock();
@@ -301,7 +357,14 @@ impl Slot {
             else {
                 return Ok(Enqueued::Unwanted);
             };
-            if stream.waiting.len() >= most {
+            let count = stream.waiting.len();
+            if room.yields && count >= room.of_all() {
+                let was_crowded = std::mem::replace(&mut stream.is_crowded, true);
+                return Ok(if was_crowded { Enqueued::Lost } else { Enqueued::Crowded });
+            }
+            // Not at the first place that becomes free, or it would be told again and again.
+            stream.is_crowded &= count > room.of_all() / 2;
+            if count >= room.most {
                 let was_paused = stream.config.status == StreamStatus::Paused;
                 stream.config.status = StreamStatus::Paused;
                 stream.config.reason = Some(OVERFLOWN.to_owned());
@@ -398,6 +461,9 @@ impl Slot {
 const STREAM: &[u8] = b"stream\0";
 const WAITING: &[u8] = b"waiting\0";
 
+/// The last of so many equal parts is kept for what does not yield.
+const FIFTHS: usize = 5;
+
 const OVERFLOWN: &str =
     "more events wait than are kept for this stream; enable it again to get them, later ones are lost";
 
@@ -417,6 +483,10 @@ mod tests {
         }
     }
 
+    fn room(most: usize) -> Room {
+        Room { most, yields: false }
+    }
+
     fn jtis(slot: &Slot) -> Vec<String> {
         slot.first(100).0.iter().map(|waiting| waiting.jti.to_string()).collect()
     }
@@ -426,7 +496,7 @@ mod tests {
         let slot = streams.slot("siem");
         slot.put(store, config("s1")).await.unwrap();
         for number in 0..count {
-            let waits = slot.enqueue(store, &number.to_string(), "a.b.c", 300).await.unwrap();
+            let waits = slot.enqueue(store, &number.to_string(), "a.b.c", room(300)).await.unwrap();
             assert_eq!(waits, Enqueued::Waits);
         }
         streams
@@ -447,7 +517,7 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(again.slot("siem").config(), Some(config("s1")));
         // A number is not given twice, or the later token would take the place of the earlier one in the store.
-        again.slot("siem").enqueue(&store, "new", "a.b.c", 300).await.unwrap();
+        again.slot("siem").enqueue(&store, "new", "a.b.c", room(300)).await.unwrap();
         let (once_more, _) = Streams::load(&store).await.unwrap();
         assert_eq!(once_more.slot("siem").waiting(), 259);
     }
@@ -457,8 +527,8 @@ mod tests {
         let store = Store::memory();
         let streams = filled(&store, 3).await;
         let slot = streams.slot("siem");
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Overflown);
-        assert_eq!(slot.enqueue(&store, "4", "a.b.c", 3).await.unwrap(), Enqueued::Lost);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Overflown);
+        assert_eq!(slot.enqueue(&store, "4", "a.b.c", room(3)).await.unwrap(), Enqueued::Lost);
         let paused = slot.config().unwrap();
         assert_eq!((paused.status, paused.reason.as_deref()), (StreamStatus::Paused, Some(OVERFLOWN)));
         assert_eq!(jtis(&slot), Vec::<String>::new(), "nothing is sent while it is paused");
@@ -473,11 +543,52 @@ mod tests {
         let slot = streams.slot("siem");
         slot.put(&store, StreamConfig { status: StreamStatus::Disabled, ..config("s1") }).await.unwrap();
         assert_eq!(slot.waiting(), 0);
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Unwanted);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Unwanted);
         assert_eq!(store.notes(NoteKind::Signals).await.unwrap().len(), 1);
         slot.remove(&store).await.unwrap();
         assert_eq!(store.notes(NoteKind::Signals).await.unwrap().len(), 0);
-        assert_eq!(slot.enqueue(&store, "3", "a.b.c", 3).await.unwrap(), Enqueued::Unwanted);
+        assert_eq!(slot.enqueue(&store, "3", "a.b.c", room(3)).await.unwrap(), Enqueued::Unwanted);
+    }
+
+    #[tokio::test]
+    async fn the_last_fifth_is_for_the_ends_of_sessions() {
+        let store = Store::memory();
+        let streams = filled(&store, 0).await;
+        let slot = streams.slot("siem");
+        let noisy = Room { most: 10, yields: yields(EventType::RiskLevelChange) };
+        let end = Room { most: 10, yields: yields(EventType::SessionRevoked) };
+        let mut became = Vec::new();
+        for number in 0..100 {
+            became.push(slot.enqueue(&store, &number.to_string(), "a.b.c", noisy).await.unwrap());
+        }
+        assert_eq!(became.iter().filter(|became| **became == Enqueued::Waits).count(), 8);
+        assert_eq!(became.iter().position(|became| *became == Enqueued::Crowded), Some(8), "it is told");
+        assert_eq!(became.iter().filter(|became| **became == Enqueued::Lost).count(), 91, "and once");
+        assert_eq!(slot.config().unwrap().status, StreamStatus::Enabled, "noise pauses nothing");
+        for number in 100..102 {
+            let became = slot.enqueue(&store, &number.to_string(), "a.b.c", end).await.unwrap();
+            assert_eq!(became, Enqueued::Waits);
+        }
+        assert_eq!(slot.enqueue(&store, "x", "a.b.c", noisy).await.unwrap(), Enqueued::Lost);
+        assert_eq!(slot.enqueue(&store, "x", "a.b.c", end).await.unwrap(), Enqueued::Overflown);
+        assert_eq!(slot.config().unwrap().status, StreamStatus::Paused);
+        // When half of it was taken, the next loss is told again.
+        let taken: Vec<String> = (0..6).map(|number| number.to_string()).collect();
+        slot.settle(&store, &taken.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+        let mut became = Vec::new();
+        for number in 200..210 {
+            became.push(slot.enqueue(&store, &number.to_string(), "a.b.c", noisy).await.unwrap());
+        }
+        assert_eq!(became.iter().filter(|became| **became == Enqueued::Crowded).count(), 1);
+        // However little room there is, noise leaves some.
+        for (most, of_all) in [(1, 1), (2, 1), (3, 2), (5, 4), (6, 4), (1000, 800)] {
+            assert_eq!(Room { most, yields: true }.of_all(), of_all, "{most}");
+        }
+        for kind in
+            [EventType::SessionPresented, EventType::SessionEstablished, EventType::AssuranceLevelChange]
+        {
+            assert!(yields(kind), "{kind:?}");
+        }
     }
 
     #[tokio::test]
@@ -509,5 +620,35 @@ mod tests {
         let delivery =
             Delivery::Push { endpoint: "https://x".into(), authorization: Some("Bearer hunter2".into()) };
         assert!(!format!("{delivery:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn a_backup_brings_streams_that_are_not_here_and_nothing_twice() {
+        let (here, there) = (Store::memory(), Store::memory());
+        let streams = filled(&here, 3).await;
+        let slot = streams.slot("siem");
+        slot.settle(&here, &["0"]).await.unwrap();
+        let others = filled(&there, 3).await;
+        let other = others.slot("other");
+        other.put(&there, config("o1")).await.unwrap();
+        for number in 0..2 {
+            other.enqueue(&there, &format!("o{number}"), "a.b.c", room(300)).await.unwrap();
+        }
+        other.settle(&there, &["o0"]).await.unwrap();
+        for (key, value) in there.notes(NoteKind::Signals).await.unwrap() {
+            if here.note(NoteKind::Signals, &key).await.unwrap().is_none() {
+                let value = Some(value.to_vec());
+                here.keep_note(NoteKind::Signals, &key, value, Keeping::Durable).await.unwrap();
+            }
+        }
+        assert_eq!(streams.take_in(&here).await.unwrap(), 0);
+        assert_eq!(jtis(&slot), ["1", "2"], "what was taken since does not come again");
+        assert_eq!(jtis(&streams.slot("other")), ["o1"]);
+        assert_eq!(streams.slot("other").config(), Some(config("o1")));
+        // The same after a restart, and the next number is a new one.
+        streams.slot("other").enqueue(&here, "o2", "a.b.c", room(300)).await.unwrap();
+        let (again, _) = Streams::load(&here).await.unwrap();
+        assert_eq!(jtis(&again.slot("siem")), ["1", "2"]);
+        assert_eq!(jtis(&again.slot("other")), ["o1", "o2"]);
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Told {
     /// By their app.
     users: RwLock<HashMap<Arc<str>, Users>>,
     sessions: RwLock<HashMap<SessionId, Hearing>>,
+    /// How many of them each receiver was the first to tell of, by its name.
+    of_receivers: RwLock<HashMap<Box<str>, usize>>,
     count: AtomicUsize,
     /// Whoever changes something holds this, so that memory and store see the changes in the same order.
     changing: tokio::sync::Mutex<()>,
@@ -89,6 +91,9 @@ pub(crate) struct Hearing {
     /// Which claims changed last, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) claims: Option<(Vec<Box<str>>, Millis)>,
+    /// The receiver whose share it is counted in: the first one that told something.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    by: Box<str>,
 }
 
 /// A time in a note: milliseconds since 1970.
@@ -102,7 +107,7 @@ impl Millis {
     }
 }
 
-/// There is no room to remember more.
+/// This receiver has told of as many as are remembered of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -112,18 +117,30 @@ impl Told {
     /// # Errors
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn load(store: &Store) -> Result<(Self, usize), Unavailable> {
-        let (told, mut unreadable) = (Self::default(), 0);
+        let told = Self::default();
+        let unreadable = told.take_in(store).await?;
+        Ok((told, unreadable))
+    }
+
+    /// Takes in what the store remembers beyond this, such as what a backup has brought. Gives how many notes could not be
+    /// read.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not known what it remembers.
+    pub(crate) async fn take_in(&self, store: &Store) -> Result<usize, Unavailable> {
+        let (_turn, mut unreadable) = (self.changing.lock().await, 0);
         for (key, value) in store.notes(NoteKind::Signals).await? {
             if !key.starts_with(PREFIX) {
                 continue;
             }
             let read = whom_of(&key).zip(serde_json::from_slice(&value).ok());
             match read {
-                Some((whom, hearing)) => told.put(&whom, hearing),
+                Some((whom, _)) if self.of(&whom).is_some() => {}
+                Some((whom, hearing)) => self.put(&whom, hearing),
                 None => unreadable += 1,
             }
         }
-        Ok((told, unreadable))
+        Ok(unreadable)
     }
 
     /// What was told of a session and of its user, together: the later demand, the higher danger of the two, and of the
@@ -150,20 +167,22 @@ impl Told {
     /// Takes what is told, durably.
     ///
     /// # Errors
-    /// [`Full`] if there is no room for one more; outside, the store's trouble. Checks may know of it already.
+    /// [`Full`] if there is no room for one more of this receiver, which takes none away from others; outside, the store's trouble. Checks may know of it already.
     pub(crate) async fn tell(
         &self,
         store: &Store,
+        receiver: &str,
         whom: &Whom,
         fact: Fact,
         now: UnixTime,
     ) -> Result<Result<(), Full>, Unavailable> {
         let _turn = self.changing.lock().await;
         let known = self.of(whom);
-        if known.is_none() && self.count.load(Ordering::Relaxed) >= MOST {
+        if known.is_none() && self.count_of(receiver) >= MOST {
             return Ok(Err(Full));
         }
-        let hearing = known.unwrap_or_default().with(fact, now);
+        let known = known.unwrap_or_else(|| Hearing { by: receiver.into(), ..Hearing::default() });
+        let hearing = known.with(fact, now);
         let value = serde_json::to_vec(&hearing).unwrap_or_default();
         self.put(whom, hearing);
         store.keep_note(NoteKind::Signals, &key_of(whom), Some(value), Keeping::Durable).await?;
@@ -194,7 +213,12 @@ impl Told {
         }
     }
 
+    fn count_of(&self, receiver: &str) -> usize {
+        self.of_receivers.read().get(receiver).copied().unwrap_or_default()
+    }
+
     fn put(&self, whom: &Whom, hearing: Hearing) {
+        let by = hearing.by.clone();
         let former = match whom {
             Whom::User { app, user } => {
                 self.users.write().entry(Arc::clone(app)).or_default().insert(user.clone(), hearing)
@@ -202,6 +226,7 @@ impl Told {
             Whom::Session(id) => self.sessions.write().insert(*id, hearing),
         };
         if former.is_none() {
+            *self.of_receivers.write().entry(by).or_default() += 1;
             self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -211,7 +236,14 @@ impl Told {
             Whom::User { app, user } => self.users.write().get_mut(app).and_then(|users| users.remove(user)),
             Whom::Session(id) => self.sessions.write().remove(id),
         };
-        if former.is_some() {
+        if let Some(former) = former {
+            let mut of_receivers = self.of_receivers.write();
+            if let Some(count) = of_receivers.get_mut(&former.by) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    of_receivers.remove(&former.by);
+                }
+            }
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -254,6 +286,7 @@ impl Hearing {
             risk: self.risk.max(user.risk),
             assurance: self.assurance.or(user.assurance),
             claims: self.claims.or(user.claims),
+            by: self.by,
         }
     }
 
@@ -305,8 +338,8 @@ mod millis {
 
 const PREFIX: &[u8] = b"told\0";
 
-/// As many users and sessions as something can be told of; some 60 MB when full.
-const MOST: usize = 250_000;
+/// As many users and sessions as one receiver can tell of; some 24 MB when full.
+const MOST: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -323,7 +356,7 @@ mod tests {
     }
 
     async fn tell(told: &Told, store: &Store, whom: &Whom, fact: Fact, now: UnixTime) {
-        told.tell(store, whom, fact, now).await.unwrap().unwrap();
+        told.tell(store, "idp", whom, fact, now).await.unwrap().unwrap();
     }
 
     #[tokio::test]
@@ -362,6 +395,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_backup_brings_takes_nothing_back() {
+        let (told, here, there) = (Told::default(), Store::memory(), Store::memory());
+        let bob = Whom::User { app: "shop".into(), user: "bob".into() };
+        let before = Told::default();
+        for whom in [&alice(), &bob] {
+            tell(&before, &there, whom, Fact::Risk(RiskLevel::High), NOW).await;
+        }
+        for (key, value) in there.notes(NoteKind::Signals).await.unwrap() {
+            here.keep_note(NoteKind::Signals, &key, Some(value.to_vec()), Keeping::Lazy).await.unwrap();
+        }
+        tell(&told, &here, &alice(), Fact::Risk(RiskLevel::Low), NOW).await;
+        for _ in 0..2 {
+            assert_eq!(told.take_in(&here).await.unwrap(), 0);
+            let risk = |user| told.about("shop", user, session()).unwrap().risk.unwrap().0;
+            assert_eq!((risk("alice"), risk("bob")), (RiskLevel::Low, RiskLevel::High));
+            assert_eq!(told.count_of("idp"), 2, "nothing is counted twice");
+        }
+    }
+
+    #[tokio::test]
     async fn comes_back_from_the_store_and_goes_when_it_is_old() {
         let (told, store) = (Told::default(), Store::memory());
         tell(&told, &store, &alice(), Fact::Claims(vec!["role".into()]), NOW).await;
@@ -388,10 +441,23 @@ mod tests {
     async fn what_does_not_fit_is_refused_and_nothing_forgotten() {
         let (told, store) = (Told::default(), Store::memory());
         for number in 0..MOST {
-            told.put(&Whom::User { app: "shop".into(), user: number.to_string().into() }, Hearing::default());
+            let hearing = Hearing { by: "idp".into(), ..Hearing::default() };
+            told.put(&Whom::User { app: "shop".into(), user: number.to_string().into() }, hearing);
         }
-        assert_eq!(told.tell(&store, &alice(), Fact::StepUp, NOW).await.unwrap(), Err(Full));
+        let tell = async |receiver: &str, whom: &Whom| {
+            told.tell(&store, receiver, whom, Fact::StepUp, NOW).await.unwrap()
+        };
+        assert_eq!(tell("idp", &alice()).await, Err(Full));
         let known = Whom::User { app: "shop".into(), user: "7".into() };
-        assert_eq!(told.tell(&store, &known, Fact::StepUp, NOW).await.unwrap(), Ok(()));
+        assert_eq!(tell("idp", &known).await, Ok(()));
+        assert_eq!(tell("other", &alice()).await, Ok(()), "each has a share of its own");
+        assert_eq!(tell("idp", &alice()).await, Ok(()), "it is known, and counted as the other's");
+        // What was kept is counted again after a restart.
+        let (again, _) = Told::load(&store).await.unwrap();
+        assert_eq!((again.count_of("idp"), again.count_of("other")), (1, 1));
+        // All but two were told at no time.
+        told.tidy(&store, NOW).await.unwrap();
+        assert_eq!((told.count_of("idp"), told.count_of("other")), (1, 1));
+        assert_eq!(tell("idp", &Whom::Session(session())).await, Ok(()));
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     key::RsaSigner,
-    stream::{Enqueued, Slot, Streams},
+    stream::{Enqueued, Room, Slot, Streams, yields},
 };
 use crate::{
     cache::Cache,
@@ -214,6 +214,11 @@ impl Outgoing {
     }
 
     fn send(&self, house: &Holdfast, noticed: Noticed) {
+        // As in the streams: noise leaves room for the ends of sessions.
+        if yields(noticed.kind) && self.sender.capacity() < KEPT_FOR_ENDS {
+            house.metrics.signal_sent(SentOutcome::Lost);
+            return;
+        }
         self.on_the_way.fetch_add(1, Ordering::SeqCst);
         if self.sender.try_send(noticed).is_err() {
             self.on_the_way.fetch_sub(1, Ordering::SeqCst);
@@ -338,9 +343,17 @@ pub(crate) async fn enqueue(
         return;
     };
     let most = usize::try_from(transmitter.config.outbox).unwrap_or(usize::MAX);
-    match receiver.slot.enqueue(&house.store, &jti, &token, most).await {
+    let room = Room { most, yields: yields(claims.kind()) };
+    match receiver.slot.enqueue(&house.store, &jti, &token, room).await {
         Ok(Enqueued::Waits | Enqueued::Unwanted) => {}
         Ok(Enqueued::Lost) => house.metrics.signal_sent(SentOutcome::Lost),
+        Ok(Enqueued::Crowded) => {
+            house.metrics.signal_sent(SentOutcome::Lost);
+            let says = format!(
+                "signals: four fifths of the room for what waits for {name} are used up: until it takes more, it is told of the ends of sessions alone, and other events are lost"
+            );
+            house.log.error(now, &says);
+        }
         Ok(Enqueued::Overflown) => {
             house.metrics.signal_sent(SentOutcome::Lost);
             let says = format!(
@@ -397,6 +410,7 @@ pub(crate) const EVENTS: [EventType; 5] = SUPPORTED;
 
 /// Logins of a busy morning, while the disk is slow.
 const MOST_ON_THE_WAY: usize = 16_384;
+const KEPT_FOR_ENDS: usize = MOST_ON_THE_WAY / 5;
 
 const BATCH: usize = 64;
 

@@ -13,6 +13,8 @@ pub enum SetRejection {
     Event,
     /// `events` is missing, empty, or no object of objects.
     Events,
+    /// `exp` has passed, beyond the tolerance, or is no number of seconds.
+    Expired,
     /// The header brings its own key, which nobody who checks signatures may use.
     HeaderKey,
     /// `iat` is later than this clock says, beyond the tolerance.
@@ -29,6 +31,8 @@ pub enum SetRejection {
     Old,
     /// The signature does not fit.
     Signature,
+    /// `sub` stands beside `events`: the subject belongs into `sub_id`.
+    Subject,
     /// `typ` is not `secevent+jwt`: a token of another kind.
     Type,
     /// The issuer has published no such key.
@@ -37,11 +41,12 @@ pub enum SetRejection {
 
 impl SetRejection {
     /// Every rejection.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Algorithm,
         Self::Audience,
         Self::Event,
         Self::Events,
+        Self::Expired,
         Self::HeaderKey,
         Self::Future,
         Self::IssuedAt,
@@ -50,6 +55,7 @@ impl SetRejection {
         Self::Malformed,
         Self::Old,
         Self::Signature,
+        Self::Subject,
         Self::Type,
         Self::UnknownKey,
     ];
@@ -61,6 +67,7 @@ impl SetRejection {
             Self::Audience => "set_audience",
             Self::Event => "set_event",
             Self::Events => "set_events",
+            Self::Expired => "set_expired",
             Self::HeaderKey => "set_header_key",
             Self::Future => "set_future",
             Self::IssuedAt => "set_issued_at",
@@ -69,6 +76,7 @@ impl SetRejection {
             Self::Malformed => "set_malformed",
             Self::Old => "set_old",
             Self::Signature => "set_signature",
+            Self::Subject => "set_subject",
             Self::Type => "set_type",
             Self::UnknownKey => "set_unknown_key",
         }
@@ -84,11 +92,13 @@ impl SetRejection {
             Self::Issuer => DeliveryError::InvalidIssuer,
             Self::Event
             | Self::Events
+            | Self::Expired
             | Self::Future
             | Self::IssuedAt
             | Self::Jti
             | Self::Malformed
             | Self::Old
+            | Self::Subject
             | Self::Type => DeliveryError::InvalidRequest,
         }
     }
@@ -104,6 +114,9 @@ impl SetRejection {
                 "an event has members that are missing or not as its specification says; send it as CAEP or RISC describe it"
             }
             Self::Events => "events must be an object with at least one event, each of them an object",
+            Self::Expired => {
+                "exp has passed, or is no whole number of seconds since 1970; leave it out, as SSF 1.0 has it"
+            }
             Self::HeaderKey => {
                 "the header must not bring a key; publish it in the transmitter's JWK set and name it in kid"
             }
@@ -116,6 +129,7 @@ impl SetRejection {
                 "iat is further in the past than this receiver looks back; events as old as this one are not taken"
             }
             Self::Signature => "the signature does not fit the published key",
+            Self::Subject => "sub must not be there; say whom the event is about in sub_id",
             Self::Type => "typ must be secevent+jwt",
             Self::UnknownKey => "kid names no published key of the transmitter that fits alg",
         }

@@ -118,12 +118,27 @@ impl<'a> UnverifiedSet<'a> {
         if expected.now.since(issued_at) > expected.max_age {
             return Err(SetRejection::Old);
         }
+        refuse_end(claims, expected)?;
+        // SSF 1.0 §4.1.2, RFC 8417 §2.2: with `sub` it might be taken for a token of another kind, or be about two.
+        if claims.member("sub").is_some() {
+            return Err(SetRejection::Subject);
+        }
         let jti = claims.text("jti").filter(|jti| (1..=MOST_JTI_BYTES).contains(&jti.len()));
         let jti = jti.ok_or(SetRejection::Jti)?.to_owned();
         let events = read_events(claims)?;
         let subject = claims.member("sub_id").and_then(Value::as_object).cloned();
         Ok(VerifiedSet { jti, issued_at, subject, events })
     }
+}
+
+/// Nobody has to say when a token ends (RFC 8417 §2.2 advises against it). Where somebody does, it holds.
+fn refuse_end(claims: &Object, expected: &Expectation<'_>) -> Result<(), SetRejection> {
+    if claims.member("exp").is_none() {
+        return Ok(());
+    }
+    let expires_at = seconds(claims, "exp").ok_or(SetRejection::Expired)?;
+    // RFC 7519 §4.1.4: on or after it.
+    if expected.now >= expires_at.after(expected.tolerance) { Err(SetRejection::Expired) } else { Ok(()) }
 }
 
 fn read_events(claims: &Object) -> Result<Vec<Happened>, SetRejection> {

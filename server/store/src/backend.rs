@@ -249,6 +249,19 @@ impl NoteKind {
             Self::User => 4,
         }
     }
+
+    /// The kind of this number.
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// Whether a backup has such notes. How far this server has told others of its own trail is true of no other store.
+    pub(crate) const fn is_backed_up(self) -> bool {
+        match self {
+            Self::AuditCursor => false,
+            Self::Device | Self::Signals | Self::User => true,
+        }
+    }
 }
 
 /// A note: its key and its value.

@@ -10,7 +10,9 @@ use holdfast_core::{
     UnixTime,
     session::{EndReason, Session},
 };
-use holdfast_store::{Backend, Backup, BadBackup, Contents, Found, Items, Restored, Store, Sweep};
+use holdfast_store::{
+    Backend, Backup, BadBackup, Contents, Found, Items, Keeping, NoteKind, Restored, Store, Sweep,
+};
 use support::{at, id, refreshed, session};
 
 /// All of a backup, as it would stand in a file.
@@ -252,6 +254,7 @@ async fn no_part_of_a_broken_backup_is_taken_for_whole() {
     let store = with_sessions(open(folder.path()), 0..3).await;
     end(&store, 1, at(600)).await;
     store.end_everyone(at(650)).await.unwrap();
+    keep(&store, NoteKind::Device, "laptop", "in order").await;
     let file = back_up(&store).await;
     assert!(Contents::read(&*file).is_ok());
     for length in 0..file.len() {
@@ -268,7 +271,7 @@ async fn no_part_of_a_broken_backup_is_taken_for_whole() {
         let longer = [file.clone(), added].concat();
         assert!(Contents::read(&*longer).is_err(), "something follows");
     }
-    let newer = [b"holdfast backup of sessions, v2\n".to_vec(), file[32..].to_vec()].concat();
+    let newer = [b"holdfast backup of sessions, v3\n".to_vec(), file[32..].to_vec()].concat();
     assert!(matches!(Contents::read(&*newer), Err(BadBackup::NewerVersion)));
     assert!(matches!(Contents::read(&[0x1f, 0x8b].repeat(50)[..]), Err(BadBackup::NoBackup)));
 }
@@ -276,16 +279,11 @@ async fn no_part_of_a_broken_backup_is_taken_for_whole() {
 /// A frame that is whole in itself, and one too few or too many.
 #[tokio::test]
 async fn frames_are_counted() {
-    let file = back_up(&with_sessions(Store::memory(), 0..3).await).await;
-    let mut frames = vec![&file[..32]];
-    let mut place = 32;
-    while place < file.len() {
-        let length = u32::from_be_bytes(file[place + 1..place + 5].try_into().unwrap());
-        let next = place + 5 + usize::try_from(length).unwrap() + 4;
-        frames.push(&file[place..next]);
-        place = next;
-    }
-    assert_eq!(frames.len(), 1 + 1 + 3 + 1 + 1);
+    let store = with_sessions(Store::memory(), 0..3).await;
+    keep(&store, NoteKind::User, "shop\0alice", "comes from home").await;
+    let file = back_up(&store).await;
+    let frames = frames(&file);
+    assert_eq!(frames.len(), 1 + 1 + 3 + 1 + 1 + 1);
     for number in 1..frames.len() {
         let mut without = frames.clone();
         without.remove(number);
@@ -298,9 +296,109 @@ async fn frames_are_counted() {
 
 #[tokio::test]
 async fn a_length_that_lies_costs_no_memory() {
-    let mut file = b"holdfast backup of sessions, v1\n".to_vec();
-    file.extend([3, 0xff, 0xff, 0xff, 0xff]);
-    assert!(matches!(Contents::read(&*file), Err(BadBackup::Damaged { at: 32 })));
+    for version in ["1", "2"] {
+        for kind in 1..=7 {
+            let mut file = format!("holdfast backup of sessions, v{version}\n").into_bytes();
+            file.extend([1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+            file.extend(crc32fast::hash(&file[32..]).to_be_bytes());
+            let at = u64::try_from(file.len()).unwrap();
+            file.extend([kind, 0xff, 0xff, 0xff, 0xff]);
+            let bad = Contents::read(&*file).unwrap_err();
+            assert_eq!(bad.to_string(), BadBackup::Damaged { at }.to_string(), "kind {kind}");
+        }
+    }
+}
+
+/// What is known of users and devices, and what waits for others.
+#[tokio::test]
+async fn notes_come_back_and_take_the_place_of_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = with_sessions(open(folder.path()), 0..1).await;
+    for (kind, key) in NoteKind::ALL.into_iter().zip(["cursor", "laptop", "jti\0x", "shop\0alice"]) {
+        keep(&before, kind, key, "old").await;
+    }
+    keep(&before, NoteKind::Signals, "", "").await;
+    let long = "x".repeat(6 << 20);
+    keep(&before, NoteKind::Signals, "stream\0siem", &long).await;
+    let file = back_up(&before).await;
+    assert_eq!(Contents::read(&*file).unwrap().notes, 5);
+
+    let other = tempfile::tempdir().unwrap();
+    let after = open(other.path());
+    keep(&after, NoteKind::Device, "laptop", "new").await;
+    keep(&after, NoteKind::Device, "other", "new").await;
+    let restored = restore(&after, &file).await;
+    assert_eq!(restored, Restored { added: 1, notes: 4, ..Restored::default() });
+    after.close().await.unwrap();
+    drop(after);
+    let after = open(other.path());
+    let kept = async |kind, key: &str| {
+        let note = after.note(kind, key.as_bytes()).await.unwrap();
+        note.map(|value| String::from_utf8(value.to_vec()).unwrap())
+    };
+    assert_eq!(kept(NoteKind::User, "shop\0alice").await.as_deref(), Some("old"), "after a restart as well");
+    assert_eq!(kept(NoteKind::Signals, "jti\0x").await.as_deref(), Some("old"));
+    assert_eq!(kept(NoteKind::Signals, "").await.as_deref(), Some(""));
+    assert!(kept(NoteKind::Signals, "stream\0siem").await == Some(long));
+    assert_eq!(kept(NoteKind::Device, "laptop").await.as_deref(), Some("new"), "what is here is newer");
+    assert_eq!(kept(NoteKind::Device, "other").await.as_deref(), Some("new"));
+    assert_eq!(kept(NoteKind::AuditCursor, "cursor").await, None, "it is true of the other store alone");
+    assert_eq!(restore(&after, &file).await.notes, 0, "twice is no harm");
+}
+
+/// Backups of servers that had no notes in theirs.
+#[tokio::test]
+async fn a_backup_of_the_first_version_comes_back() {
+    let store = with_sessions(Store::memory(), 0..3).await;
+    end(&store, 1, at(600)).await;
+    let file = first_version(&back_up(&store).await);
+    assert_eq!(Contents::read(&*file).unwrap().notes, 0);
+    let other = Store::memory();
+    assert_eq!(restore(&other, &file).await, Restored { added: 3, ..Restored::default() });
+    assert!(is_alive(&other, 0).await && !is_alive(&other, 1).await);
+
+    // They have none, then.
+    keep(&store, NoteKind::Device, "laptop", "in order").await;
+    let file = first_version(&back_up(&store).await);
+    assert!(matches!(Contents::read(&*file), Err(BadBackup::Damaged { .. })));
+    // And what counts notes is of the second version.
+    let newer = back_up(&with_sessions(Store::memory(), 0..1).await).await;
+    let older = [b"holdfast backup of sessions, v1\n".to_vec(), newer[32..].to_vec()].concat();
+    assert!(matches!(Contents::read(&*older), Err(BadBackup::Damaged { .. })));
+}
+
+/// The same as a server of before would have written it.
+fn first_version(file: &[u8]) -> Vec<u8> {
+    let mut old = b"holdfast backup of sessions, v1\n".to_vec();
+    for frame in &frames(file)[1..] {
+        if frame[0] == 5 {
+            let mut close = vec![5, 0, 0, 0, 24];
+            close.extend_from_slice(&frame[5..29]);
+            close.extend(crc32fast::hash(&close).to_be_bytes());
+            old.extend(close);
+        } else {
+            old.extend_from_slice(frame);
+        }
+    }
+    old
+}
+
+/// The header and each frame.
+fn frames(file: &[u8]) -> Vec<&[u8]> {
+    let mut frames = vec![&file[..32]];
+    let mut place = 32;
+    while place < file.len() {
+        let length = u32::from_be_bytes(file[place + 1..place + 5].try_into().unwrap());
+        let next = place + 5 + usize::try_from(length).unwrap() + 4;
+        frames.push(&file[place..next]);
+        place = next;
+    }
+    frames
+}
+
+async fn keep(store: &Store, kind: NoteKind, key: &str, value: &str) {
+    let value = Some(value.as_bytes().to_vec());
+    store.keep_note(kind, key.as_bytes(), value, Keeping::Durable).await.unwrap();
 }
 
 /// What was acknowledged before the backup began is in it, whatever goes on meanwhile.

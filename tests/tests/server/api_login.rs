@@ -122,6 +122,12 @@ async fn what_is_wrong_with_a_login_is_told_and_nothing_begins() -> Result<()> {
         json!({ "user": "a", "attributes": [] }),
         json!({ "user": "a", "attributes": "x" }),
         json!({ "user": "a", "attributes": { "x": "y".repeat(4096) } }),
+        json!({ "user": "a", "attributes": { "groups": ["staff", 7] } }),
+        json!({ "user": "a", "attributes": { "groups": "staff" } }),
+        json!({ "user": "a", "attributes": { "groups": null } }),
+        json!({ "user": "a", "attributes": { "groups": [""] } }),
+        json!({ "user": "a", "attributes": { "groups": ["x".repeat(129)] } }),
+        json!({ "user": "a", "attributes": { "groups": vec!["x"; 65] } }),
         json!({ "user": "a", "previous_cookie": 1 }),
     ] {
         let answer = server.app(Method::POST, "/v1/sessions").json(&body).send().await?;

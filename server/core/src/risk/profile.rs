@@ -124,6 +124,16 @@ impl Strength {
 }
 
 impl Profile {
+    /// The last day (since 1970) on which anything was learned of this user; `None` if nothing ever was.
+    pub fn last_day(&self) -> Option<u32> {
+        let spots = self.spots.iter().map(|spot| spot.last_day);
+        let browsers = self.browsers.iter().map(|browser| browser.last_day);
+        let devices = self.devices.iter().map(|device| device.last_day);
+        let starts = self.starts.iter().map(|start| day(start.at));
+        let last = self.last.iter().map(|last| day(last.at));
+        spots.chain(browsers).chain(devices).chain(starts).chain(last).max()
+    }
+
     /// Whether nothing is known of this user yet: then everything is new, and nothing strange.
     pub fn is_new(&self) -> bool {
         self.spots.is_empty() && self.browsers.is_empty() && self.logins.logins == 0
@@ -370,6 +380,22 @@ mod tests {
             traits: Some(Traits::default()),
         };
         Sighting { network: Network::of(address.parse().unwrap()), location: Location::Known(place), at }
+    }
+
+    #[test]
+    fn the_last_day_is_that_of_whatever_was_learned_last() {
+        let first = u32::try_from(at(0, 0).as_secs() / 86_400).unwrap();
+        let mut profile = Profile::default();
+        assert_eq!(profile.last_day(), None);
+        profile.learn_login(None, &Location::Unknown, at(1, 0));
+        assert_eq!(profile.last_day(), Some(first + 1));
+        profile.learn_device("laptop", at(3, 0));
+        assert_eq!(profile.last_day(), Some(first + 3));
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        profile.learn_browser(&Agent::parse(firefox), None, at(4, 0));
+        assert_eq!(profile.last_day(), Some(first + 4));
+        profile.learn_device("laptop", at(2, 0));
+        assert_eq!(profile.last_day(), Some(first + 4), "what comes late takes nothing back");
     }
 
     #[test]

@@ -41,8 +41,7 @@ pub(super) struct Entry {
     pub(super) is_vouched_for: bool,
     pub(super) demands: Demands,
     weighed: Option<Weighed>,
-    /// The policies that objected to its last request.
-    objected: Vec<Arc<str>>,
+    objected: Objections,
     used_at: UnixTime,
 }
 
@@ -50,6 +49,28 @@ impl Entry {
     /// What was weighed does not hold any more.
     pub(super) fn weigh_anew(&mut self) {
         self.weighed = None;
+    }
+}
+
+/// The policies that objected of late, and when it was told of each. Whoever alternates between requests makes no more news
+/// than whoever repeats one; whoever goes on is told of again.
+#[derive(Default)]
+struct Objections(Vec<(Arc<str>, UnixTime)>);
+
+impl Objections {
+    /// Remembers what objects now, and says whether any of it is news. A session against which so many have objected that no
+    /// more are remembered has been told of often enough.
+    fn note(&mut self, names: impl Iterator<Item = Arc<str>>, now: UnixTime) -> bool {
+        self.0.retain(|(_, at)| now.since(*at) < TOLD_AGAIN);
+        let mut is_news = false;
+        for name in names {
+            let is_told = self.0.iter().any(|(known, _)| *known == name);
+            if !is_told && self.0.len() < MOST_OBJECTIONS {
+                self.0.push((name, now));
+                is_news = true;
+            }
+        }
+        is_news
     }
 }
 
@@ -215,7 +236,8 @@ impl Memory {
         (seen, None)
     }
 
-    /// Keeps what was decided, and says whether it is news: policies object that did not object to the request before.
+    /// Keeps what was decided, and says whether it is news: something objects of which it was not told for a while. That may
+    /// be a policy, or that no policy permits it, or that one could not be evaluated.
     pub(super) fn keep(
         &self,
         question: &Question<'_>,
@@ -226,10 +248,11 @@ impl Memory {
         let Some(shard) = self.shard(question.record.id) else { return true };
         let mut shard = shard.lock();
         let Some(entry) = shard.get_mut(&question.record.id) else { return true };
-        let objected: Vec<_> = outcome.ruling.hits.iter().map(|hit| Arc::clone(&hit.id)).collect();
-        let is_news =
-            !outcome.ruling.errors.is_empty() || objected.iter().any(|id| !entry.objected.contains(id));
-        entry.objected = objected;
+        let ruling = &outcome.ruling;
+        let of_all = [(ruling.not_permitted, NOT_PERMITTED), (!ruling.errors.is_empty(), FAILED)];
+        let of_all = of_all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, name)| Arc::from(name));
+        let names = ruling.hits.iter().map(|hit| Arc::clone(&hit.id)).chain(of_all);
+        let is_news = entry.objected.note(names, question.now);
         let Some(weighed) = entry.weighed.as_mut() else { return is_news };
         // Somebody else may have weighed it anew meanwhile.
         if !Arc::ptr_eq(&weighed.seen.assessment, &outcome.assessment) {
@@ -381,3 +404,40 @@ const KEPT: Duration = Duration::from_secs(2 * 3600);
 const PRESENT: Duration = Duration::from_secs(600);
 const MOST_PRESENCES: usize = 16;
 const MOST_DECIDED: usize = 4;
+
+/// Of the same objection to a session it is told once in so long.
+const TOLD_AGAIN: Duration = Duration::from_secs(600);
+const MOST_OBJECTIONS: usize = 32;
+
+/// Stand where names of policies do, and are none: a name with a zero byte would share its news with them, and no more.
+const NOT_PERMITTED: &str = "\0not permitted";
+const FAILED: &str = "\0failed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_alternates_is_news_once() {
+        let at = |second: u64| UnixTime::from_secs(1_800_000_000 + second);
+        let note = |objections: &mut Objections, name: &str, now| {
+            objections.note(std::iter::once(Arc::from(name)), now)
+        };
+        let mut objections = Objections::default();
+        let news: Vec<bool> = (0..100)
+            .map(|second| note(&mut objections, if second % 2 == 0 { "a" } else { "b" }, at(second)))
+            .collect();
+        assert_eq!(news.iter().filter(|is_news| **is_news).count(), 2);
+        assert!(!objections.note(std::iter::empty(), at(100)), "nothing objects");
+        assert!(!note(&mut objections, "a", at(101)), "a request without objections takes nothing back");
+        assert!(note(&mut objections, "c", at(102)));
+        assert!(!note(&mut objections, "a", at(599)));
+        assert!(note(&mut objections, "a", at(600)), "whoever goes on is told of again");
+        assert!(!note(&mut objections, "b", at(600)));
+        assert!(note(&mut objections, "b", at(601)));
+        // However many policies there are, their number is bounded, and so is the news.
+        let mut objections = Objections::default();
+        let news = (0..10_000).filter(|number| note(&mut objections, &(number % 100).to_string(), at(0)));
+        assert_eq!((news.count(), objections.0.len()), (MOST_OBJECTIONS, MOST_OBJECTIONS));
+    }
+}

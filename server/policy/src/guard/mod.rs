@@ -38,7 +38,7 @@ pub type Locate<'a> = &'a dyn Fn(IpAddr) -> Location;
 pub struct Answer {
     /// What was weighed and decided.
     pub outcome: Arc<Outcome>,
-    /// Whether policies object that did not object to the request before.
+    /// Whether policies object to the session that were not told to object to it for a while.
     pub is_news: bool,
 }
 

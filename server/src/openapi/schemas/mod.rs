@@ -127,8 +127,9 @@ fn store() -> Value {
                 "ended": count("Those that were alive here, and ended in the backup: they have ended."),
                 "kept": count("Those that were here already, as new or newer, or ended."),
                 "left_out": count("Those that have expired, or ended too long ago to be read."),
+                "notes": count("What came in beside sessions: postures of devices, profiles of users, streams of signals."),
             },
-            "required": ["taken_at", "sessions", "added", "updated", "ended", "kept", "left_out"],
+            "required": ["taken_at", "sessions", "added", "updated", "ended", "kept", "left_out", "notes"],
             "additionalProperties": false,
         },
     })

@@ -15,7 +15,7 @@ pub(super) fn schemas() -> Value {
     });
     let auth = json!({ "oneOf": [refer("Auth"), { "type": "null" }] });
     let client = json!({ "oneOf": [refer("Client"), { "type": "null" }] });
-    let attributes = json!({ "type": ["object", "null"], "description": "At most 4096 bytes as written." });
+    let attributes = json!({ "type": ["object", "null"], "description": "At most 4096 bytes as written. `groups`, if there, is a list of at most 64 texts of 1 to 128 bytes." });
     let bound_by: Vec<_> = Method::ALL.map(Method::as_str).into_iter().chain(["none"]).collect();
     let hash = json!({ "type": ["string", "null"], "pattern": "^[A-Za-z0-9_-]{43}$" });
     json!({

@@ -147,16 +147,63 @@ fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
     }
     // Kept as it was written: numbers that no float can hold stay as they are.
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
-        Ok(_object) => Ok(text.into()),
+        Ok(_object) => refuse_bad_groups(text).map(|()| text.into()),
         Err(_) => Err(Problem::bad_request("attributes must be a JSON object")),
     }
 }
 
+/// Policies ask for the groups: those that they could not read would be none, and a policy against them would be silent.
+fn refuse_bad_groups(attributes: &str) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    struct Attributes {
+        #[serde(default)]
+        groups: Vec<Box<str>>,
+    }
+    let read = serde_json::from_str::<Attributes>(attributes);
+    let is_group = |group: &Box<str>| (1..=MAX_GROUP_BYTES).contains(&group.len());
+    match read {
+        Ok(Attributes { groups }) if groups.len() <= MAX_GROUPS && groups.iter().all(is_group) => Ok(()),
+        Ok(_) | Err(_) => Err(Problem::bad_request(
+            "attributes.groups, if it is there, must be there once and be a list of at most 64 texts of 1 to 128 bytes",
+        )),
+    }
+}
+
 const MAX_ATTRIBUTES_BYTES: usize = 4096;
+const MAX_GROUPS: usize = 64;
+const MAX_GROUP_BYTES: usize = 128;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_a_list_of_texts_or_are_refused() {
+        let list = |count: usize| format!("{:?}", vec!["g"; count]);
+        let is_taken = |attributes: &str| {
+            accept_attributes(&RawValue::from_string(attributes.to_owned()).unwrap()).is_ok()
+        };
+        let long = "x".repeat(128);
+        for groups in ["[]", r#"["staff"]"#, r#"["a b", "Zoë"]"#, &list(64), &format!("[{long:?}]")] {
+            assert!(is_taken(&format!(r#"{{"groups": {groups}, "x": 7}}"#)), "{groups}");
+        }
+        assert!(is_taken("{}") && is_taken(r#"{"x": {"groups": 7}}"#));
+        for groups in [
+            r#"["staff", 7]"#,
+            r#"["staff", null]"#,
+            r#"[["staff"]]"#,
+            r#""staff""#,
+            r#"{"staff": true}"#,
+            "null",
+            "7",
+            r#"[""]"#,
+            r#"["staff"], "groups": ["staff"]"#,
+            &list(65),
+            &format!("[\"{long}x\"]"),
+        ] {
+            assert!(!is_taken(&format!(r#"{{"groups": {groups}}}"#)), "{groups}");
+        }
+    }
 
     #[test]
     fn users_survive_a_header() {

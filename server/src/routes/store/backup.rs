@@ -1,4 +1,5 @@
-//! `GET /v1/backup`: every session and every end that the journal has, as one file.
+//! `GET /v1/backup`: every session, every end that the journal has, and every note but how far the trail was carried, as one
+//! file.
 
 use std::{convert::Infallible, sync::Arc};
 

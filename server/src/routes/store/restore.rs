@@ -86,7 +86,24 @@ async fn merge(
     }
     // It was read before, so only the disk can have changed its mind.
     reading.await.map_err(|_panic| broken())?.map_err(refuse)?;
+    take_in(house, now).await?;
     Ok(merge.restored())
+}
+
+/// What came in is known from now on, and not only after a restart.
+async fn take_in(house: &Holdfast, now: UnixTime) -> Result<(), Unavailable> {
+    let of_devices = house.devices.take_in(&house.store, now).await?;
+    let of_users = house.told.take_in(&house.store).await?;
+    house.seen.take_in(&house.store).await?;
+    let of_streams = house.signals.take_in(&house.store).await?;
+    let unreadable = of_devices + of_users + of_streams;
+    if unreadable > 0 {
+        house.log.warn(
+            now,
+            &format!("{unreadable} notes of devices and signals cannot be read; what they say is unknown"),
+        );
+    }
+    Ok(())
 }
 
 fn read_parts(file: File, parts: &mpsc::Sender<Vec<Item>>) -> Result<(), BadBackup> {
@@ -104,10 +121,10 @@ fn read_parts(file: File, parts: &mpsc::Sender<Vec<Item>>) -> Result<(), BadBack
 }
 
 fn tell(house: &Holdfast, contents: &Contents, restored: Restored, context: &Context) {
-    let Restored { added, updated, ended, kept, left_out } = restored;
+    let Restored { added, updated, ended, kept, left_out, notes } = restored;
     let taken_at = rfc3339(contents.taken_at);
     let detail = format!(
-        "a backup of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out"
+        "a backup of {taken_at}: {added} added, {updated} updated, {ended} ended, {kept} kept, {left_out} left out, {notes} notes"
     );
     let event = Event {
         event: Some(EventName::StoreRestored),
@@ -158,13 +175,14 @@ struct View {
     ended: u64,
     kept: u64,
     left_out: u64,
+    notes: u64,
 }
 
 impl View {
     fn of(contents: &Contents, restored: Restored) -> Self {
-        let Restored { added, updated, ended, kept, left_out } = restored;
+        let Restored { added, updated, ended, kept, left_out, notes } = restored;
         let taken_at = rfc3339(contents.taken_at);
-        Self { taken_at, sessions: contents.sessions, added, updated, ended, kept, left_out }
+        Self { taken_at, sessions: contents.sessions, added, updated, ended, kept, left_out, notes }
     }
 }
 

@@ -109,6 +109,14 @@ fn what_is_wrong_is_named() {
         (of_claims(json!({ "iat": u64::MAX })), SetRejection::Future),
         (of_claims(json!({ "iat": now - 3601 })), SetRejection::Old),
         (of_claims(json!({ "iat": 0 })), SetRejection::Old),
+        (of_claims(json!({ "exp": now - 60 })), SetRejection::Expired),
+        (of_claims(json!({ "exp": 0 })), SetRejection::Expired),
+        (of_claims(json!({ "exp": -1 })), SetRejection::Expired),
+        (of_claims(json!({ "exp": (now + 60).to_string() })), SetRejection::Expired),
+        (of_claims(json!({ "exp": {} })), SetRejection::Expired),
+        (of_claims(json!({ "sub": "alice" })), SetRejection::Subject),
+        (of_claims(json!({ "sub": "" })), SetRejection::Subject),
+        (of_claims(json!({ "sub": {}, "sub_id": null })), SetRejection::Subject),
         (of_claims(json!({ "jti": null })), SetRejection::Jti),
         (of_claims(json!({ "jti": "" })), SetRejection::Jti),
         (of_claims(json!({ "jti": "x".repeat(513) })), SetRejection::Jti),
@@ -135,11 +143,14 @@ fn times_at_the_edge_are_taken() {
     for iat in [now + 60, now - 3600] {
         assert!(judge(&sign(&header(), &with(claims(), json!({ "iat": iat })), 1), 1).is_ok(), "{iat}");
     }
+    for exp in [now - 59, now, now + 1, u64::from(u32::MAX)] {
+        assert!(judge(&sign(&header(), &with(claims(), json!({ "exp": exp })), 1), 1).is_ok(), "{exp}");
+    }
 }
 
 #[test]
 fn unknown_events_and_old_places_of_subjects_are_understood() {
-    let events = json!({ "sub_id": null, "exp": 1, "events": {
+    let events = json!({ "sub_id": null, "events": {
         "https://x.example/unknown": { "anything": [1] },
         EventType::AccountDisabled.uri(): { "subject": { "format": "opaque", "id": "alice" }, "reason": "hijacking" },
     } });

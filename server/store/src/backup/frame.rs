@@ -13,7 +13,7 @@ use holdfast_core::{
 use sha2::{Digest, Sha256};
 
 use super::BadBackup;
-use crate::codec;
+use crate::{NoteKind, codec};
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,15 @@ pub(super) enum Kind {
     Close,
     Ended,
     Epoch,
+    Note,
     Seal,
     Session,
     Taken,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Close, Self::Ended, Self::Epoch, Self::Seal, Self::Session, Self::Taken];
+    const ALL: [Self; 7] =
+        [Self::Close, Self::Ended, Self::Epoch, Self::Note, Self::Seal, Self::Session, Self::Taken];
 
     const fn as_byte(self) -> u8 {
         match self {
@@ -37,6 +39,38 @@ impl Kind {
             Self::Epoch => 4,
             Self::Close => 5,
             Self::Seal => 6,
+            Self::Note => 7,
+        }
+    }
+
+    /// How many bytes its payload may have.
+    const fn longest(self) -> usize {
+        match self {
+            Self::Note => LONGEST_NOTE,
+            Self::Close | Self::Ended | Self::Epoch | Self::Seal | Self::Session | Self::Taken => LONGEST,
+        }
+    }
+}
+
+/// What a backup is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Sessions and their ends.
+    Sessions,
+    /// Notes as well.
+    Notes,
+}
+
+impl Version {
+    fn of_header(header: &[u8]) -> Result<Self, BadBackup> {
+        if header == HEADER {
+            Ok(Self::Notes)
+        } else if header == HEADER_1 {
+            Ok(Self::Sessions)
+        } else if header.starts_with(NAME) {
+            Err(BadBackup::NewerVersion)
+        } else {
+            Err(BadBackup::NoBackup)
         }
     }
 }
@@ -78,6 +112,7 @@ pub(super) fn put(kind: Kind, payload: &[&[u8]], out: &mut Vec<u8>) {
 /// Reads frames, and digests what it reads.
 pub(super) struct FrameReader<R> {
     from: R,
+    version: Version,
     digest: Sha256,
     /// How many bytes were read.
     position: u64,
@@ -92,12 +127,9 @@ impl<R: Read> FrameReader<R> {
             // Of something so short it cannot be said that it was a backup once.
             if matches!(bad, BadBackup::Truncated) { BadBackup::NoBackup } else { bad }
         })?;
-        if header != *HEADER {
-            let ours = header.starts_with(NAME);
-            return Err(if ours { BadBackup::NewerVersion } else { BadBackup::NoBackup });
-        }
+        let version = Version::of_header(&header)?;
         let digest = Sha256::new_with_prefix(header);
-        Ok(Self { from, digest, position: to_u64(HEADER.len()), buffer: Vec::new() })
+        Ok(Self { from, version, digest, position: to_u64(HEADER.len()), buffer: Vec::new() })
     }
 
     /// The next frame. No more than the longest frame is ever held.
@@ -108,7 +140,7 @@ impl<R: Read> FrameReader<R> {
         let [kind, length @ ..] = head;
         let kind = Kind::ALL.into_iter().find(|known| known.as_byte() == kind);
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        let (Some(kind), true) = (kind, length <= LONGEST) else { return Err(damaged) };
+        let Some(kind) = kind.filter(|kind| length <= kind.longest()) else { return Err(damaged) };
         self.buffer.clear();
         self.buffer.resize(length, 0);
         self.from.read_exact(&mut self.buffer).map_err(BadBackup::from_io)?;
@@ -138,6 +170,10 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
+    pub(super) const fn version(&self) -> Version {
+        self.version
+    }
+
     pub(super) const fn position(&self) -> u64 {
         self.position
     }
@@ -165,14 +201,31 @@ pub(super) fn read_ended(payload: &[u8]) -> Option<(SessionId, Ended)> {
     Some((SessionId::from_bytes(*id), Ended { at, reason }))
 }
 
+/// A note's key is at most so long that its length fits before it.
+pub(super) fn note_head(kind: NoteKind, key: &[u8]) -> [u8; 5] {
+    let [a, b, c, d] = u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [kind.number(), a, b, c, d]
+}
+
+pub(super) fn read_note(payload: &[u8]) -> Option<(NoteKind, &[u8], &[u8])> {
+    let ([kind, length @ ..], rest) = payload.split_first_chunk::<5>()?;
+    let kind = NoteKind::of_number(*kind).filter(|kind| kind.is_backed_up())?;
+    let (key, value) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    Some((kind, key, value))
+}
+
 pub(super) fn to_u64(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-const HEADER: &[u8; 32] = b"holdfast backup of sessions, v1\n";
+const HEADER: &[u8; 32] = b"holdfast backup of sessions, v2\n";
+const HEADER_1: &[u8; 32] = b"holdfast backup of sessions, v1\n";
 
 /// What every version begins with.
 const NAME: &[u8] = b"holdfast backup of sessions, v";
 
 /// A session is at most a request body of 64 KiB and what the server adds. Bytes.
 const LONGEST: usize = 256 * 1024;
+
+/// A stream of signals may name ten thousand users, each written with up to 1536 bytes. Bytes.
+const LONGEST_NOTE: usize = 16 << 20;

@@ -25,6 +25,8 @@ pub struct Restored {
     pub kept: u64,
     /// Sessions that did not come in, because they have expired or ended since.
     pub left_out: u64,
+    /// Notes that were not known here, and are now. What is here stays as it is.
+    pub notes: u64,
 }
 
 /// A merge under way.
@@ -63,6 +65,11 @@ impl<'a> Merge<'a> {
         for item in items {
             match item {
                 Item::Ended(id, ended) => self.take_end(id, ended, &mut writes, &mut notes).await,
+                Item::Note(kind, key, value) => {
+                    if let Some(write) = self.store.bring_note(kind, &key, value.into()) {
+                        writes.push((write, |restored| restored.notes += 1));
+                    }
+                }
                 Item::Session(record, activity) => {
                     self.take_session(*record, activity, judge, &mut writes, &mut notes).await;
                 }

@@ -1,7 +1,7 @@
 //! Backups of a running store: a file of frames, and how one comes into being and is merged again.
 //!
 //! ```text
-//! header · taken · ended… · session… · epoch… · close · seal
+//! header · taken · ended… · session… · note… · epoch… · close · seal
 //! ```
 //!
 //! Each frame has a checksum of its own, `close` counts those before it, and `seal` is whatever the caller makes of the

@@ -9,9 +9,9 @@ use holdfast_core::{
 
 use super::{
     BadBackup,
-    frame::{FrameReader, Kind, read_ended, to_u64},
+    frame::{FrameReader, Kind, Version, read_ended, read_note, to_u64},
 };
-use crate::{local::Words, log::decode_value};
+use crate::{NoteKind, local::Words, log::decode_value};
 
 /// What is in a backup that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Contents {
     pub sessions: u64,
     /// How many ends of sessions it has besides.
     pub ended: u64,
+    /// How many notes it has; none in one of a version that had no notes.
+    pub notes: u64,
     /// When everybody was sent away, each time.
     pub epochs: Vec<UnixTime>,
     /// The SHA-256 of all but the seal.
@@ -35,6 +37,8 @@ pub struct Contents {
 pub enum Item {
     /// This session has ended, whatever else is said of it.
     Ended(SessionId, Ended),
+    /// A note, with its key and its value.
+    Note(NoteKind, Box<[u8]>, Box<[u8]>),
     /// A session as it was, and its use.
     Session(Box<Record>, Activity),
 }
@@ -58,6 +62,7 @@ pub struct Items<R> {
     taken_at: UnixTime,
     sessions: u64,
     ended: u64,
+    notes: u64,
     epochs: Vec<UnixTime>,
     /// Known at the end.
     contents: Option<Contents>,
@@ -81,6 +86,7 @@ impl<R: Read> Items<R> {
             taken_at: UnixTime::from_millis(taken_at),
             sessions: 0,
             ended: 0,
+            notes: 0,
             epochs: Vec::new(),
             contents: None,
         })
@@ -91,18 +97,28 @@ impl<R: Read> Items<R> {
     /// # Errors
     /// [`BadBackup`], if it is not whole.
     pub fn next_item(&mut self) -> Result<Option<Item>, BadBackup> {
+        let version = self.frames.version();
         while self.contents.is_none() {
             let at = self.frames.position();
             let (kind, payload) = self.frames.next()?;
             let item = match kind {
                 Kind::Ended => read_ended(payload).map(|(id, ended)| Some(Item::Ended(id, ended))),
                 Kind::Session => read_session(payload, &self.words).map(Some),
+                Kind::Note if version == Version::Notes => read_note(payload)
+                    .map(|(kind, key, value)| Some(Item::Note(kind, key.into(), value.into()))),
+                Kind::Note => None,
                 Kind::Epoch => read_epoch(payload, self.epochs.len()).map(|end| {
                     self.epochs.push(end);
                     None
                 }),
                 Kind::Close => {
-                    let told = [self.ended, self.sessions, to_u64(self.epochs.len())];
+                    let told = [self.ended, self.sessions, to_u64(self.epochs.len()), self.notes];
+                    let told = match version {
+                        Version::Sessions => {
+                            told.split_last().map_or_else(Default::default, |(_, told)| told)
+                        }
+                        Version::Notes => told.as_slice(),
+                    };
                     let told: Vec<u8> = told.iter().flat_map(|count| count.to_be_bytes()).collect();
                     (told == payload).then_some(None)
                 }
@@ -112,6 +128,7 @@ impl<R: Read> Items<R> {
                 Some(item) => {
                     match item {
                         Item::Ended(..) => self.ended += 1,
+                        Item::Note(..) => self.notes += 1,
                         Item::Session(..) => self.sessions += 1,
                     }
                     return Ok(Some(item));
@@ -135,6 +152,7 @@ impl<R: Read> Items<R> {
             taken_at: self.taken_at,
             sessions: self.sessions,
             ended: self.ended,
+            notes: self.notes,
             epochs: self.epochs.clone(),
             digest,
             seal,

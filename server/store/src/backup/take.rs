@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use holdfast_core::{SessionId, UnixTime, session::Ended};
 
-use super::frame::{self, FrameWriter, Kind, to_u64, write_ended};
+use super::frame::{self, FrameWriter, Kind, note_head, to_u64, write_ended};
 use crate::{
+    Note, NoteKind,
     local::{SHARDS, State},
     log::encode_value,
 };
@@ -21,8 +22,12 @@ pub struct Backup {
     endings: std::vec::IntoIter<(SessionId, Ended)>,
     ids: std::vec::IntoIter<SessionId>,
     shard: usize,
+    /// The kinds of notes that are still to come.
+    kinds: std::array::IntoIter<NoteKind, { NoteKind::ALL.len() }>,
+    notes_of: std::vec::IntoIter<(NoteKind, Note)>,
     sessions: u64,
     ended: u64,
+    notes: u64,
     stage: Stage,
 }
 
@@ -42,7 +47,10 @@ impl Backup {
             endings: endings.into_iter(),
             ids: Vec::new().into_iter(),
             shard: 0,
+            kinds: NoteKind::ALL.into_iter(),
+            notes_of: Vec::new().into_iter(),
             sessions: 0,
+            notes: 0,
             stage: Stage::Running,
         }
     }
@@ -67,6 +75,9 @@ impl Backup {
                     frames.put(Kind::Session, &[id.as_bytes(), &value], &mut out);
                     self.sessions += 1;
                 }
+            } else if let Some((kind, (key, value))) = self.next_note() {
+                frames.put(Kind::Note, &[&note_head(kind, &key), &key, &value], &mut out);
+                self.notes += 1;
             } else {
                 self.close(&mut frames, &mut out);
                 break;
@@ -106,6 +117,17 @@ impl Backup {
         }
     }
 
+    fn next_note(&mut self) -> Option<(NoteKind, Note)> {
+        loop {
+            if let Some(note) = self.notes_of.next() {
+                return Some(note);
+            }
+            let kind = self.kinds.find(|kind| kind.is_backed_up())?;
+            let notes: Vec<_> = self.state.notes.of_kind(kind).into_iter().map(|note| (kind, note)).collect();
+            self.notes_of = notes.into_iter();
+        }
+    }
+
     /// The ends of everybody come last: they hold for every session before them, also one that was read a moment before
     /// everybody was sent away.
     fn close(&mut self, frames: &mut FrameWriter, out: &mut Vec<u8>) {
@@ -113,7 +135,7 @@ impl Backup {
         for (number, at) in (0_u64..).zip(&ends) {
             frames.put(Kind::Epoch, &[&number.to_be_bytes(), &at.as_millis().to_be_bytes()], out);
         }
-        let counts = [self.ended, self.sessions, to_u64(ends.len())].map(u64::to_be_bytes);
+        let counts = [self.ended, self.sessions, to_u64(ends.len()), self.notes].map(u64::to_be_bytes);
         frames.put(Kind::Close, &counts.each_ref().map(|count| count.as_slice()), out);
         self.stage = Stage::Closed;
     }

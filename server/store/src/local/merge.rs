@@ -9,7 +9,7 @@ use holdfast_core::{
     SessionId, UnixTime,
     session::{Ended, Record, Session},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use super::{
     Local,
@@ -17,8 +17,8 @@ use super::{
     state::State,
 };
 use crate::{
-    Backup, Found, Unavailable,
-    log::{Operation, Write},
+    Backup, Found, NoteKind, Unavailable,
+    log::{Operation, Write, closed},
 };
 
 /// What becomes of a session that comes out of a backup. Unless it is kept, its entry is the caller's until it is written.
@@ -86,6 +86,19 @@ impl Local {
     /// Begins to make a session durable whose entry was granted.
     pub(crate) fn write_granted(&self, session: Arc<Session>) -> Write {
         self.begin_write(session)
+    }
+
+    /// Begins to keep a note that comes out of a backup, unless there is one of this name.
+    pub(crate) fn bring_note(&self, kind: NoteKind, key: &[u8], value: Vec<u8>) -> Option<Write> {
+        if !self.state.notes.add(kind, key, value) {
+            return None;
+        }
+        let Some(log) = &self.log else { return Some(Write::Done(Ok(()))) };
+        let (answer, answered) = oneshot::channel();
+        Some(match log.hand_over(Operation::Note((kind, key.into()), Some(answer))) {
+            Ok(()) => Write::Waiting(answered),
+            Err(_) => Write::Done(Err(closed())),
+        })
     }
 
     pub(crate) fn slimmed(&self, record: Record) -> Arc<Session> {

@@ -1,6 +1,9 @@
 //! Notes: what must outlive a restart and is no session.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use parking_lot::RwLock;
 
@@ -31,5 +34,16 @@ impl Notes {
             Some(value) => notes.insert(name, value.into()),
             None => notes.remove(&name),
         };
+    }
+
+    /// Sets a note that is not there. False, and nothing happens, if it is.
+    pub(crate) fn add(&self, kind: NoteKind, key: &[u8], value: Vec<u8>) -> bool {
+        match self.0.write().entry((kind, key.into())) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(value.into());
+                true
+            }
+        }
     }
 }

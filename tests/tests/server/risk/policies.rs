@@ -96,3 +96,25 @@ async fn a_set_that_permits_nobody_but_some_refuses_the_rest() -> Result<()> {
     assert_eq!(at(HOME, CHROME).check(&server, &bob.cookie).await?.verdict(), ("allow", "ok"));
     Ok(())
 }
+
+/// Nobody is refused while policies only observe, whatever is wrong with them; and it is told.
+#[tokio::test]
+async fn a_set_that_only_observes_refuses_nobody_and_is_loud() -> Result<()> {
+    let nobody = "permit (principal == User::\"bob\", action, resource);";
+    let fails =
+        "permit (principal, action, resource) when { context.session_age * 9223372036854775807 > 5 };";
+    for (text, event, says) in
+        [(nobody, "risk.raised", "no policy permits"), (fails, "policy.failed", "overflow")]
+    {
+        let server = with_policies(text, Settings::default().set("policy.mode", "observe")).await?;
+        let alice = at(HOME, CHROME).login(&server).await?;
+        server.advance(5);
+        for _ in 0..3 {
+            let answer = at(HOME, CHROME).check(&server, &alice.cookie).await?;
+            assert_eq!(answer.verdict(), ("allow", "ok"), "{text}");
+        }
+        let told = server.audit().wait_for(event, 1).await?;
+        assert!(told[0]["detail"].as_str().is_some_and(|detail| detail.contains(says)), "{told:?}");
+    }
+    Ok(())
+}

@@ -48,7 +48,9 @@ async fn a_thief_with_a_copied_cookie_gets_nowhere_and_the_owner_notices_nothing
             assert_eq!(answer.verdict(), ("reprove", "risk_reprove"), "{}", answer.text);
         }
     }
-    let told = server.audit().wait_for("risk.raised", 4).await?;
+    // In a quarter of an hour each policy is told of twice, however many requests it objects to.
+    let told = server.audit().wait_for("risk.raised", 2).await?;
+    assert!(told.len() <= 8, "{} times of 80", told.len());
     assert!(told.iter().all(|event| event["session"] == json!(bound.id) && event["user"] == "alice"));
     Ok(())
 }

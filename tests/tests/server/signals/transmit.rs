@@ -277,9 +277,25 @@ async fn a_stream_that_is_paused_keeps_and_one_that_is_disabled_drops() -> Resul
 async fn a_stream_that_nobody_empties_is_paused_loudly() -> Result<()> {
     let server = Server::with(telling(Settings::default()).set("signals.transmitter.outbox", "3")).await?;
     let id = stream(&server, json!({})).await?;
+    let mut ids = Vec::new();
     for user in ["a", "b", "c", "d", "e"] {
-        server.login(user).await?;
+        ids.push(server.login(user).await?.id);
     }
+    let lost = async |count: usize| {
+        until("the loss is counted", async || {
+            let metrics = server.internal(Method::GET, "/metrics").send().await?.text;
+            Ok(metrics.contains(&format!("holdfast_signals_sent_total{{outcome=\"lost\"}} {count}")))
+        })
+        .await
+    };
+    lost(3).await?;
+    // Logins have left room for an end, and have paused nothing.
+    let revoke = |id: &str| server.app(Method::DELETE, &format!("/v1/sessions/{id}")).send();
+    revoke(&ids[0]).await?.expect(204)?;
+    let expected = [("session-established", "a"), ("session-established", "b"), ("session-revoked", "a")];
+    assert_eq!(waiting(&server, &id, 3).await?, events(&expected));
+    assert!(server.audit().named("signals.paused").is_empty());
+    revoke(&ids[1]).await?.expect(204)?;
     let paused = server.audit().wait_for("signals.paused", 1).await?;
     assert!(
         paused[0]["detail"].as_str().is_some_and(|text| text.contains("siem") && text.contains("paused"))
@@ -290,11 +306,7 @@ async fn a_stream_that_nobody_empties_is_paused_loudly() -> Result<()> {
     let enable = json!({ "stream_id": id, "status": "enabled" });
     as_receiver(&server, Method::POST, "status").json(&enable).send().await?.expect(200)?;
     assert_eq!(waiting(&server, &id, 3).await?.len(), 3, "what waited is still there");
-    until("the loss is counted", async || {
-        let metrics = server.internal(Method::GET, "/metrics").send().await?.text;
-        Ok(metrics.contains("holdfast_signals_sent_total{outcome=\"lost\"} 2"))
-    })
-    .await
+    lost(4).await
 }
 
 /// Somebody to whom events are pushed.
