@@ -56,29 +56,31 @@ pub(super) fn refusal(
 /// What was demanded of the session, and what it has.
 fn unmet(question: &Question<'_>, reason: Reason, session: &Session, now: UnixTime) -> Option<String> {
     let (demanded, record) = (&question.demands.requirements, session.record());
-    match reason {
-        Reason::AuthTooOld => {
-            let (most, is) =
-                (demanded.max_auth_age?.as_secs(), now.since(record.authenticated_at()).as_secs());
-            Some(format!(
-                "The request needs a login of the last {most} seconds, and the user's was {is} seconds ago."
-            ))
-        }
-        Reason::ProofTooOld => {
-            let most = demanded.max_proof_age?.as_secs();
-            let is = now.since(record.binding.as_ref()?.last_proof_at).as_secs();
-            Some(format!(
-                "The request needs a proof by the device of the last {most} seconds, and the last one was {is} seconds ago."
-            ))
-        }
-        Reason::BindingRequired => {
-            let (least, is) = (demanded.binding?.as_str(), session.level().as_str());
-            Some(format!(
-                "The request needs a session that is bound at the level {least}, and this one is at {is}."
-            ))
-        }
-        _ => None,
+    if reason == Reason::AuthTooOld {
+        let (most, is) = (demanded.max_auth_age?.as_secs(), now.since(record.authenticated_at()).as_secs());
+        return Some(format!(
+            "The request needs a login of the last {most} seconds, and the user's was {is} seconds ago."
+        ));
     }
+    if reason == Reason::ProofTooOld {
+        let most = demanded.max_proof_age?.as_secs();
+        let is = match &record.binding {
+            Some(binding) => {
+                format!("the last one was {} seconds ago", now.since(binding.last_proof_at).as_secs())
+            }
+            None => "the session has no key".to_owned(),
+        };
+        return Some(format!(
+            "The request needs a proof by the device of the last {most} seconds, and {is}."
+        ));
+    }
+    if reason == Reason::BindingRequired {
+        let (least, is) = (demanded.binding?.as_str(), session.level().as_str());
+        return Some(format!(
+            "The request needs a session that is bound at the level {least}, and this one is at {is}."
+        ));
+    }
+    None
 }
 
 /// What the strongest policy has against a request, from what, and who else has something against it.

@@ -120,12 +120,55 @@ async fn wrong_configurations_are_told_with_their_place() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_sink_keeps_off_the_trail() -> Result<()> {
+    let mut stage = Stage::new()?;
+    stage.config.push_str("\n[[audit.sinks]]\nname = \"siem\"\nkind = \"file\"\npath = \"./audit.jsonl\"\n");
+    for command in ["check-config", "serve"] {
+        let output = stage.run(&[command, "--config", "holdfast.toml"], &[])?;
+        says(&output, 2, &["audit.sinks.0.path", "is the file of audit.file"]);
+    }
+    assert!(!stage.path().join("audit.jsonl").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_start_warns_of_what_check_config_warns_of() -> Result<()> {
+    let mut stage = Stage::new()?;
+    stage.config = stage.config.replacen("[session]", "[session]\nsoft_lock = true", 1);
+    stage.config.push_str(
+        "\n[[audit.sinks]]\nname = \"siem\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nsecret_file = \"sink.secret\"\n",
+    );
+    let secret = stage.path().join("sink.secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef")?;
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644))?;
+    let warnings = [
+        "apps.0.step_up_url: this is missing, and users of ".to_owned(),
+        format!("audit.sinks.0.secret_file: {} can be read by everybody", secret.display()),
+    ];
+    let checked = spoken(&stage.run(&["check-config", "--config", "holdfast.toml"], &[])?);
+    let server = stage.start().await?;
+    let log = server.log();
+    for warning in &warnings {
+        // The relative name is what the server was given.
+        let warning = warning.replace(&format!("{}/", stage.path().display()), "");
+        let (before, after) = warning.split_once(": ").unwrap_or_default();
+        for said in [&checked, &log] {
+            assert!(said.contains(before) && said.contains(after), "{warning}: {said}");
+        }
+    }
+    server.kill()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn secrets_that_are_none_are_refused() -> Result<()> {
     for (text, words) in [
         ("", "64 hex digits"),
         ("xyz", "64 hex digits"),
         (&"a".repeat(63), "64 hex digits"),
         (&"g".repeat(64), "64 hex digits"),
+        (&"0".repeat(64), "nothing but zeros in line 1"),
+        (&format!("{0}\n{0}\n", "ab".repeat(32)), "line 2 a key that stands above it"),
     ] {
         let stage = Stage::new()?;
         let file = stage.path().join("root.key");

@@ -338,6 +338,19 @@ async fn requirements_that_are_not_met_ask_for_more() -> Result<()> {
         assert_eq!(answer.at("/status"), &json!(status), "{require}");
         assert_eq!(answer.at("/request_headers") == &json!([]), status != 200, "{require}");
     }
+    // The trail says what was demanded, and what there was.
+    let denied = server.audit().wait_for("session.denied", 5).await?;
+    let details: Vec<_> = denied.iter().map(|event| event["detail"].as_str().unwrap_or_default()).collect();
+    assert_eq!(
+        details,
+        [
+            "The request needs a session that is bound at the level software, and this one is at none.",
+            "The request needs a proof by the device of the last 3600 seconds, and the session has no key.",
+            "The request needs a session that is bound at the level attested, and this one is at hardware.",
+            "The request needs a login of the last 29 seconds, and the user's was 30 seconds ago.",
+            "The request needs a proof by the device of the last 29 seconds, and the last one was 30 seconds ago.",
+        ]
+    );
     Ok(())
 }
 

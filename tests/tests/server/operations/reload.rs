@@ -72,6 +72,13 @@ async fn a_bad_configuration_changes_nothing_and_is_told() -> Result<()> {
             "absent.json",
         ),
         (good.clone().set("audit.file", "absent/audit.jsonl"), "audit.file"),
+        (
+            good.clone()
+                .set("audit.sinks.0.name", "siem")
+                .set("audit.sinks.0.kind", "file")
+                .set("audit.sinks.0.path", "./audit.jsonl"),
+            "is the file of audit.file",
+        ),
         (good.clone().set("public.listen", "127.0.0.1:9"), "public.listen: this cannot change"),
         (good.clone().set("internal.listen", "127.0.0.1:9"), "internal.listen: this cannot change"),
         (good.clone().on_disk(), "store: this cannot change"),
