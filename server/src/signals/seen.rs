@@ -177,7 +177,7 @@ mod tests {
     async fn each_receiver_has_a_share_and_a_full_one_takes_none_of_another() {
         let (seen, store) = (Seen::default(), Store::memory());
         let [soon, late] = [10, 20].map(UnixTime::from_secs);
-        for number in 0..MOST as u64 {
+        for number in 0..u64::try_from(MOST).unwrap() {
             let mut key = SeenKey::default();
             key[..8].copy_from_slice(&number.to_be_bytes());
             seen.0.write().insert(key, soon, "idp");

@@ -370,14 +370,15 @@ async fn a_backup_of_the_first_version_comes_back() {
 /// The same as a server of before would have written it.
 fn first_version(file: &[u8]) -> Vec<u8> {
     let mut old = b"holdfast backup of sessions, v1\n".to_vec();
-    for frame in &frames(file)[1..] {
-        if frame[0] == 5 {
-            let mut close = vec![5, 0, 0, 0, 24];
-            close.extend_from_slice(&frame[5..29]);
-            close.extend(crc32fast::hash(&close).to_be_bytes());
-            old.extend(close);
-        } else {
-            old.extend_from_slice(frame);
+    for frame in frames(file).into_iter().skip(1) {
+        match frame.strip_prefix(&[5, 0, 0, 0, 32]) {
+            Some(counts) => {
+                let counts = counts.get(..24).unwrap();
+                let close = [&[5, 0, 0, 0, 24], counts].concat();
+                old.extend_from_slice(&close);
+                old.extend(crc32fast::hash(&close).to_be_bytes());
+            }
+            None => old.extend_from_slice(frame),
         }
     }
     old
@@ -385,13 +386,13 @@ fn first_version(file: &[u8]) -> Vec<u8> {
 
 /// The header and each frame.
 fn frames(file: &[u8]) -> Vec<&[u8]> {
-    let mut frames = vec![&file[..32]];
-    let mut place = 32;
-    while place < file.len() {
-        let length = u32::from_be_bytes(file[place + 1..place + 5].try_into().unwrap());
-        let next = place + 5 + usize::try_from(length).unwrap() + 4;
-        frames.push(&file[place..next]);
-        place = next;
+    let (header, mut rest) = file.split_at(32);
+    let mut frames = vec![header];
+    while let Some(([_, length @ ..], _)) = rest.split_first_chunk::<5>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap();
+        let (frame, after) = rest.split_at(5 + length + 4);
+        frames.push(frame);
+        rest = after;
     }
     frames
 }

@@ -160,9 +160,13 @@ fn refuse_bad_groups(attributes: &str) -> Result<(), Problem> {
         groups: Vec<Box<str>>,
     }
     let read = serde_json::from_str::<Attributes>(attributes);
-    let is_group = |group: &Box<str>| (1..=MAX_GROUP_BYTES).contains(&group.len());
+    let is_group = |group: &str| (1..=MAX_GROUP_BYTES).contains(&group.len());
     match read {
-        Ok(Attributes { groups }) if groups.len() <= MAX_GROUPS && groups.iter().all(is_group) => Ok(()),
+        Ok(Attributes { groups })
+            if groups.len() <= MAX_GROUPS && groups.iter().all(|group| is_group(group)) =>
+        {
+            Ok(())
+        }
         Ok(_) | Err(_) => Err(Problem::bad_request(
             "attributes.groups, if it is there, must be there once and be a list of at most 64 texts of 1 to 128 bytes",
         )),
