@@ -4,7 +4,10 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{Operation, answer::Answer, caller::Caller, schemas::refer};
-use crate::{respond::ProblemCode, routes::events::STREAM_TYPE};
+use crate::{
+    respond::ProblemCode,
+    routes::events::{STREAM_TYPE, event_names},
+};
 
 pub(crate) fn events() -> Operation {
     let operation = Operation::new(TAG, "listEvents", "The audit trail, oldest first")
@@ -61,10 +64,11 @@ pub(crate) fn jwks() -> Operation {
 
 fn filtered(operation: Operation) -> Operation {
     let text = || json!({ "type": "string", "maxLength": 256 });
+    let names: Vec<_> = event_names().collect();
     operation
         .query("user", false, "Of this user alone.", text())
         .query("session", false, "Of this session alone.", text())
-        .query("event", false, "Of this name alone.", text())
+        .query("event", false, "Of this name alone.", json!({ "type": "string", "enum": names }))
 }
 
 fn number() -> serde_json::Value {

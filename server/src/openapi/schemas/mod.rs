@@ -4,10 +4,9 @@ mod checks;
 mod oauth;
 mod sessions;
 
-use holdfast_audit::ControlEvent;
 use serde_json::{Value, json};
 
-use crate::telemetry::EventName;
+use crate::routes::events::event_names;
 
 /// Every schema, by its name.
 pub(super) fn all() -> Value {
@@ -83,9 +82,7 @@ fn browsers() -> Value {
 }
 
 fn trail() -> Value {
-    let events = EventName::ALL.iter().map(|event| event.as_str());
-    let own = ControlEvent::ALL.iter().map(|event| event.as_str());
-    let names: Vec<_> = events.chain(own).collect();
+    let names: Vec<_> = event_names().collect();
     let number = |says: &str| json!({ "type": "integer", "minimum": 0, "description": says });
     json!({
         "Event": {

@@ -39,8 +39,8 @@ impl Filter {
         if [&user, &session, &event].into_iter().any(is_long) {
             return Err(Problem::bad_request("user, session and event have at most 256 characters"));
         }
-        if event.as_deref().is_some_and(|event| !names().any(|name| name == event)) {
-            let mut names: Vec<_> = names().collect();
+        if event.as_deref().is_some_and(|event| !event_names().any(|name| name == event)) {
+            let mut names: Vec<_> = event_names().collect();
             names.sort_unstable();
             let names = names.join(", ");
             return Err(Problem::bad_request(format!("event is the whole name of an event, one of {names}")));
@@ -64,7 +64,7 @@ impl Filter {
 }
 
 /// Every event that a trail can have.
-fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn event_names() -> impl Iterator<Item = &'static str> {
     EventName::ALL.iter().map(|name| name.as_str()).chain(ControlEvent::ALL.map(ControlEvent::as_str))
 }
 

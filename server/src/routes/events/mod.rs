@@ -5,6 +5,7 @@ mod jwks;
 mod page;
 mod stream;
 
+pub(crate) use filter::event_names;
 pub(crate) use jwks::audit_jwks;
 pub(crate) use page::events;
 pub(crate) use stream::{STREAM_TYPE, stream};
