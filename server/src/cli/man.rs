@@ -104,6 +104,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 5] = [
             ("0", "Every line is as it was written. Notes may still be worth reading."),
             ("1", "A line was changed, cut, moved or put in, or the signatures do not fit; each is named."),
             ("2", "Wrong usage, or a file cannot be read. Nothing is said of the trail."),
+            ("3", "With --complete: all is in order, and lines follow the last signed checkpoint."),
         ],
     ),
     (

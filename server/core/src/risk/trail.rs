@@ -345,6 +345,9 @@ fn knows(profile: &Profile, sighting: &Sighting) -> bool {
         || sighting.location.place().is_some_and(|place| profile.knows_place(place))
 }
 
+/// Enough to have a device prove its key, which costs nobody anything, and not to have a user log in.
+const ASKS_DEVICES: Score = Score::new(30);
+
 /// That the network is another one.
 fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile: &Profile) -> Signal {
     let places = believed.location.place().zip(here.location.place());
@@ -355,7 +358,7 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
             // A telephone is handed from exit to exit; a client with both versions of the protocol uses now one, now the other.
             // So does somebody else behind a line of the same operator: a device is asked, and a user is not.
             (true, true) if !visit.client.agent.mobile => (50, "same operator, both in use"),
-            (_, _) => (30, "same operator"),
+            (_, _) => (ASKS_DEVICES.get(), "same operator"),
         },
         Some((before, now)) if before.country.is_some() && before.country == now.country => {
             (40, "another operator")
@@ -378,11 +381,13 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
             .because("to", to)
     };
     if profile.knows_network(&here.network) {
-        return signal(Score::NONE);
+        // The user is often here, and so are others who have the same operator: a device is asked once, and a user is not.
+        score = score.min(ASKS_DEVICES);
+        return signal(score).because("damped", "known network");
     }
     if here.location.place().is_some_and(|place| profile.knows_place(place)) {
         // Lines of neighbours are for rent: a device is asked all the same.
-        score = score.damped(0.3).max(score.min(Score::new(30)));
+        score = score.damped(0.3).max(score.min(ASKS_DEVICES));
         return signal(score).because("damped", "known place");
     }
     signal(score)

@@ -190,7 +190,8 @@ async fn an_export_is_noticed_by_its_requests_and_by_its_bytes() -> Result<()> {
     let much = at(HOME, CHROME).check_at(&server, &bound.cookie, "/export/all").await?;
     assert_eq!(much.verdict(), ("step_up", "risk_step_up"));
     report(json!({ "bytes": 2.0 })).await?.expect(204)?;
-    let odd = [json!(-1), json!(-1.0), json!("5"), json!(1.5), json!(1e300), json!(9_007_199_254_740_992_u64)];
+    let odd =
+        [json!(-1), json!(-1.0), json!("5"), json!(1.5), json!(1e300), json!(9_007_199_254_740_992_u64)];
     let odd = odd.map(|bytes| json!({ "bytes": bytes }));
     for body in odd.into_iter().chain([json!({}), json!({ "bytes": 1, "more": 2 })]) {
         report(body).await?.expect(400)?;

@@ -7,8 +7,8 @@ use holdfast_tests::risk::{Attack, Binding, Counts, Simulation};
 fn live(binding: Binding) -> Result<Counts> {
     let small = Simulation {
         users: 12,
-        days: 6,
-        observed: 2,
+        days: 7,
+        observed: 4,
         seed: 5,
         binding,
         tells_handshake: false,
@@ -25,14 +25,12 @@ fn who_is_bound_is_left_in_peace_and_thieves_are_not() -> Result<()> {
     assert!(counts.requests > 2000 && counts.all_reproves() > 20, "nobody travelled: {counts:?}");
     assert!(counts.all_step_ups() <= 3, "{:?}\n{:#?}", counts.step_ups, counts.examples);
     assert_eq!(counts.stuck, 0, "{:#?}", counts.examples);
-    for attack in [Attack::CookieAbroad, Attack::CookieExport] {
+    let outside = Attack::ALL.into_iter().filter(|attack| *attack != Attack::DeviceExports);
+    for attack in outside {
         let (all, stopped) = counts.stopped(attack);
         assert!(all >= 10, "{attack:?}: {all}");
         assert_eq!(stopped, all, "{attack:?}: {:?}\n{:#?}", counts.thefts, counts.unstopped);
     }
-    // Not all of them: with more users one in twenty is served, which these few do not show.
-    let (all, stopped) = counts.stopped(Attack::CookieNextDoor);
-    assert!(all >= 10 && stopped * 10 >= all * 9, "{:?}\n{:#?}", counts.thefts, counts.unstopped);
     Ok(())
 }
 
