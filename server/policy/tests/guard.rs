@@ -493,7 +493,15 @@ fn a_login_on_a_new_device_from_a_new_network_is_asked_again_although_it_is_boun
     assert_eq!(logs_in(Some("proxy"), OFFICE, &amr), Some(Effect::StepUp), "a line in the same city");
     assert_eq!(logs_in(Some("telephone"), HOME, &amr), None, "at home");
     assert_eq!(logs_in(Some("laptop"), OFFICE, &amr), None, "the same device elsewhere");
-    assert_eq!(logs_in(None, OFFICE, &amr), None, "apps that name no devices");
+    let mut unnamed = Scene::login(HOME, CHROME);
+    unnamed.bind(HOME, CHROME, at(1));
+    let mut unnamed = Scene::login_of(unnamed.profile, OFFICE, CHROME, at(day));
+    unnamed.bind(OFFICE, CHROME, at(day + 1));
+    assert_eq!(unnamed.check(OFFICE, CHROME, at(day + 2)).effect(), None, "apps that name no devices");
+
+    // A user whose devices have names has none without.
+    assert_eq!(logs_in(None, OFFICE, &amr), Some(Effect::StepUp), "what has no name is unknown");
+    assert_eq!(logs_in(None, HOME, &amr), None, "at home it is half as strange");
 
     // A device that the app knows may be in a data centre, behind the filter of a company.
     assert_eq!(logs_in(Some("laptop"), DATA_CENTRE, &amr), None);
@@ -501,6 +509,35 @@ fn a_login_on_a_new_device_from_a_new_network_is_asked_again_although_it_is_boun
     assert_eq!(logs_in(None, DATA_CENTRE, &amr), Some(Effect::StepUp));
     // Whoever has copied the device's files has what the app knows it by, and has the password perhaps.
     assert_eq!(logs_in(Some("laptop"), DATA_CENTRE, &["pwd"]), Some(Effect::StepUp));
+}
+
+/// Whoever has phished a login may wait.
+#[test]
+fn what_was_suspected_of_a_login_outlives_silence() {
+    let mut phished = Scene::login(DATA_CENTRE, CHROME);
+    phished.bind(DATA_CENTRE, CHROME, at(2));
+    let later = 86_400;
+    phished.memory.sweep(at(later));
+    phished.check(DATA_CENTRE, CHROME, at(later + 1)).is(Some(Effect::Reprove));
+    phished.prove(DATA_CENTRE, CHROME, at(later + 2));
+    phished.check(DATA_CENTRE, CHROME, at(later + 3)).is(Some(Effect::StepUp));
+    // Of others nothing is kept that long.
+    let mut quiet = Scene::login(HOME, CHROME);
+    quiet.check(HOME, CHROME, at(1)).is(None);
+    quiet.memory.sweep(at(later));
+    assert_eq!(quiet.memory.count(), 0);
+}
+
+/// The same policies object to what is worse, and it is news all the same.
+#[test]
+fn a_danger_that_grows_is_news() {
+    let mut scene = Scene::login(HOME, FIREFOX);
+    scene.check(HOME, FIREFOX, at(1)).is(None);
+    assert!(scene.check(OFFICE, FIREFOX, at(60)).is_news, "another operator");
+    assert!(!scene.check(OFFICE, FIREFOX, at(61)).is_news);
+    let grave = scene.check(VPN, FIREFOX, at(62));
+    assert!(grave.is_news && grave.score(SignalName::NetworkChanged) >= 70, "another country");
+    assert!(!scene.check(VPN, FIREFOX, at(63)).is_news);
 }
 
 #[test]

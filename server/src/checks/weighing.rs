@@ -3,6 +3,7 @@
 use holdfast_core::{
     Method,
     check::{Decision, Reason, Verdict},
+    risk::Score,
     session::{EndReason, Session},
 };
 use holdfast_policy::{Demand, Effect};
@@ -76,13 +77,14 @@ pub(super) fn tell_others(house: &Holdfast, weighed: &Weighed, session: &Session
     if !weighed.answer.is_news || !asks {
         return;
     }
-    let level = match weighed.answer.outcome.assessment.highest().get() {
-        70.. => RiskLevel::High,
-        40.. => RiskLevel::Medium,
+    let level = match weighed.answer.outcome.assessment.highest() {
+        score if score >= Score::GRAVE => RiskLevel::High,
+        score if score >= Score::STRANGE => RiskLevel::Medium,
         _ => return,
     };
     let why = weighed.answer.outcome.ruling.says().unwrap_or("policies object to a request");
-    house.signals.tell_risk(house, session, (level, Some(RiskLevel::Low)), why, context.now);
+    // What others were told before is not kept, and need not be said (CAEP §3.8).
+    house.signals.tell_risk(house, session, (level, None), why, context.now);
 }
 
 /// Tells, once, that policies have something against a request.

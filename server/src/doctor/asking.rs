@@ -217,6 +217,7 @@ fn builder() -> reqwest::ClientBuilder {
     // The client asks for the provider of the process, and there is only this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Client::builder()
+        .user_agent(super::visit::AGENT)
         .redirect(redirect::Policy::none())
         .connect_timeout(PATIENCE)
         .timeout(PATIENCE)

@@ -11,7 +11,7 @@ use super::{
     report::{Finding, Outcome},
     seen::printable,
     trail::Trail,
-    visit::{Page, Visit},
+    visit::{AGENT, Page, Visit},
 };
 
 /// Headers that would change what the gateway asks about. Holdfast refuses each of these values, so a gateway that passes
@@ -69,7 +69,9 @@ pub(super) async fn address(setup: &Setup, visit: &Visit, page: &Page, bound: &V
         Ok(trail) => trail,
         Err(why) => return Outcome::NotChecked(why),
     };
-    let Some(agent) = canary("address") else { return Outcome::NotChecked(NO_RANDOMNESS.to_owned()) };
+    let Some(canary) = canary("address") else { return Outcome::NotChecked(NO_RANDOMNESS.to_owned()) };
+    // The same client, and a request that can be told from the others.
+    let agent = format!("{AGENT} {canary}");
     let cookie = setup.cookie(visit);
     let fields = [("Cookie", cookie.as_str()), ("User-Agent", &agent), ("X-Forwarded-For", FORGED_ADDRESS)];
     if let Err(why) = setup.stranger.get(&page.path, &fields).await {

@@ -86,6 +86,9 @@ kinds! {
     PAGE_REFUSED = "page_refused", Gateway, false, Some("proxy_set_header X-Original-URL    https://shop.example$request_uri;"),
         "The page was not answered to a good session.",
         "The gateway passes Cookie on to the check, sends the secret and the app's own origin, and comes from an address in gateways.trusted. A page that demands more than a session is no page to try with: name another with --page.";
+    POLICY_REFUSED = "policy_refused", Holdfast, false, None,
+        "A policy refused the doctor's own session, and the gateway passed that on as it should.",
+        "The event session.denied of this request says which and why. Sessions that the doctor begins often look like a password that goes round: wait half an hour, or hold the policy at \"observe\" while the doctor looks.";
     REFUSAL_FAILING = "refusal_failing", Gateway, false, Some("error_page 401 = @holdfast_denied;"),
         "A request without a session is answered with a server's error: the check is not reached, or the gateway cannot pass its refusal on. Nobody is sent to the login page.",
         "The check is asked at the endpoint of the gateway's own kind, such as /verify/nginx: nginx passes 401 and 403 on, and makes 500 of everything else.";

@@ -27,7 +27,7 @@ impl Visit {
     /// # Errors
     /// Why there is none.
     pub(super) async fn begin(setup: &Setup) -> Result<Self, String> {
-        let made = setup.app.create(&json!({ "user": USER, "client": { "user_agent": USER } })).await?;
+        let made = setup.app.create(&json!({ "user": USER, "client": { "user_agent": AGENT } })).await?;
         Self::read(&made, setup.cookie_name().as_str())
             .ok_or("the session is none that a browser has".to_owned())
     }
@@ -90,6 +90,9 @@ impl Page {
 fn judge(path: &str, without: &Seen, with_session: &Seen) -> Option<Finding> {
     if with_session.is_refusal() || with_session.status >= 500 {
         let sent = format!("GET {path} with a good session");
+        if with_session.code().is_some_and(|code| POLICIES.contains(&code.as_str())) {
+            return Some(Finding::new(&kinds::POLICY_REFUSED, sent, with_session.words()));
+        }
         return Some(Finding::new(&kinds::PAGE_REFUSED, sent, with_session.words()));
     }
     let sent = format!("GET {path} without a session");
@@ -101,6 +104,12 @@ fn judge(path: &str, without: &Seen, with_session: &Seen) -> Option<Finding> {
 
 /// Whose sessions they are.
 pub(super) const USER: &str = "holdfast-doctor";
+
+/// What the doctor says of itself, at the login and with each request: policies ask whoever becomes another client.
+pub(super) const AGENT: &str = concat!("holdfast-doctor/", env!("CARGO_PKG_VERSION"));
+
+/// What policies answer (`spec-notes/risk.md`).
+const POLICIES: [&str; 4] = ["policy_denied", "risk_reprove", "risk_revoked", "risk_step_up"];
 
 #[cfg(test)]
 mod tests {
@@ -135,6 +144,7 @@ mod tests {
         assert_eq!(page(fine.clone(), fine.clone()), Some("page_unprotected"));
         assert_eq!(page(seen(500, &[], ""), fine), Some("refusal_failing"));
         assert_eq!(page(denied.clone(), denied.clone()), Some("page_refused"));
+        assert_eq!(page(denied.clone(), problem(401, "risk_step_up")), Some("policy_refused"));
         assert_eq!(page(denied, seen(502, &[], "")), Some("page_refused"));
     }
 }

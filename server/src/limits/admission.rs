@@ -1,6 +1,7 @@
 //! Whether a request is answered at all, decided before any work is done for it.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -8,8 +9,10 @@ use std::{
     time::Instant,
 };
 
+use parking_lot::Mutex;
+
 use super::{
-    Limit, Limited,
+    Limit, Limited, Prefix,
     pulse::{PUBLIC, Pulse, WHOLE},
 };
 
@@ -21,37 +24,71 @@ pub(crate) struct Admission {
     /// them, while a browser refreshes again in a moment.
     is_public: bool,
     in_flight: AtomicUsize,
+    /// How many of them each client has.
+    by_prefix: Mutex<HashMap<Prefix, u32>>,
     /// Grows by the share that is to be turned away; each time it is full, one request is.
     credit: AtomicU32,
 }
 
 /// A request that is being answered, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Admitted(Arc<Admission>);
+pub(crate) struct Admitted {
+    admission: Arc<Admission>,
+    prefix: Option<Prefix>,
+}
 
 impl Admission {
     pub(crate) fn new(pulse: Arc<Pulse>, is_public: bool) -> Self {
-        Self { pulse, is_public, in_flight: AtomicUsize::new(0), credit: AtomicU32::new(0) }
+        Self {
+            pulse,
+            is_public,
+            in_flight: AtomicUsize::new(0),
+            by_prefix: Mutex::default(),
+            credit: AtomicU32::new(0),
+        }
     }
 
-    /// Takes a request that came at `now`, if there are not `most` already, and there is time for it.
-    pub(crate) fn admit(self: &Arc<Self>, now: Instant, most: u32) -> Result<Admitted, Limited> {
+    /// Takes a request that came at `now`, if there are not `most` already, and there is time for it. One client, if it is
+    /// known which, has an eighth of the places: it might hold them with bodies that never come.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        now: Instant,
+        most: u32,
+        client: Option<Prefix>,
+    ) -> Result<Admitted, Limited> {
         let share = self.own_share(self.pulse.share_at(now));
         if share > 0 && self.is_turn_of_one(share) {
             return Err(Limited::by(Limit::Load));
         }
-        let admitted = self.admit_always();
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if self.in_flight.load(Ordering::Relaxed) > most {
+        if let Some(client) = client {
+            let mut by_prefix = self.by_prefix.lock();
+            let held = by_prefix.entry(client).or_default();
+            if *held >= (most / OF_ONE_CLIENT).max(1) {
+                return Err(Limited::by(Limit::RequestsPerAddress));
+            }
+            *held += 1;
+        }
+        let admitted = self.admitted(client);
+        if self.in_flight.load(Ordering::Relaxed) > usize::try_from(most).unwrap_or(usize::MAX) {
             return Err(Limited::by(Limit::Requests));
         }
         Ok(admitted)
     }
 
+    /// Takes a request of a session's end, however much there is to do. It is work all the same, and counted as such.
+    pub(crate) fn admit_end(self: &Arc<Self>, now: Instant) -> Admitted {
+        let _ = self.pulse.share_at(now);
+        self.admitted(None)
+    }
+
     /// Takes a request that is answered whatever happens: whoever watches the server must see it suffer.
     pub(crate) fn admit_always(self: &Arc<Self>) -> Admitted {
+        self.admitted(None)
+    }
+
+    fn admitted(self: &Arc<Self>, prefix: Option<Prefix>) -> Admitted {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Admitted(Arc::clone(self))
+        Admitted { admission: Arc::clone(self), prefix }
     }
 
     /// How many requests are being answered.
@@ -76,25 +113,53 @@ impl Admission {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.admission.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let Some(prefix) = self.prefix else { return };
+        let mut by_prefix = self.admission.by_prefix.lock();
+        if let Some(held) = by_prefix.get_mut(&prefix) {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                by_prefix.remove(&prefix);
+            }
+        }
     }
 }
+
+/// A client may have this part of the places.
+const OF_ONE_CLIENT: u32 = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Prefixes;
 
     #[test]
     fn no_more_are_answered_at_once_than_allowed() {
         let admission = Arc::new(Admission::new(Arc::new(Pulse::new()), true));
         let now = Instant::now();
-        let held: Vec<_> = (0..3).map(|_| admission.admit(now, 3).unwrap()).collect();
-        assert_eq!(admission.admit(now, 3).unwrap_err().limit, Limit::Requests);
+        let held: Vec<_> = (0..3).map(|_| admission.admit(now, 3, None).unwrap()).collect();
+        assert_eq!(admission.admit(now, 3, None).unwrap_err().limit, Limit::Requests);
         let watcher = admission.admit_always();
         assert_eq!(admission.in_flight(), 4);
         drop((held, watcher));
         assert_eq!(admission.in_flight(), 0);
-        assert!(admission.admit(now, 3).is_ok());
+        assert!(admission.admit(now, 3, None).is_ok());
+    }
+
+    #[test]
+    fn one_client_cannot_hold_all_places() {
+        let admission = Arc::new(Admission::new(Arc::new(Pulse::new()), true));
+        let (now, prefixes) = (Instant::now(), Prefixes { ipv4: 32, ipv6: 64 });
+        let client = |last| Some(prefixes.of([203, 0, 113, last].into()));
+        let held: Vec<_> = (0..4).map(|_| admission.admit(now, 32, client(1)).unwrap()).collect();
+        assert_eq!(admission.admit(now, 32, client(1)).unwrap_err().limit, Limit::RequestsPerAddress);
+        assert_eq!(admission.in_flight(), 4, "what is refused holds nothing");
+        let other = admission.admit(now, 32, client(2)).unwrap();
+        let unknown: Vec<_> = (0..20).map(|_| admission.admit(now, 32, None).unwrap()).collect();
+        drop((held, other, unknown));
+        assert!(admission.by_prefix.lock().is_empty() && admission.in_flight() == 0);
+        assert!(admission.admit(now, 32, client(1)).is_ok());
+        assert!(admission.by_prefix.lock().is_empty(), "nor does one that met another limit");
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub(crate) enum Limit {
     Load,
     /// Requests that are answered at the same time.
     Requests,
+    /// Those of one address.
+    RequestsPerAddress,
     /// Requests a second of one session.
     Session,
     /// An answer that was not taken.
@@ -151,7 +153,7 @@ impl Load {
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Address,
         Self::BodyTimeout,
         Self::Connections,
@@ -161,6 +163,7 @@ impl Limit {
         Self::IdleTimeout,
         Self::Load,
         Self::Requests,
+        Self::RequestsPerAddress,
         Self::Session,
         Self::WriteTimeout,
     ];
@@ -177,6 +180,7 @@ impl Limit {
             Self::IdleTimeout => "idle_timeout",
             Self::Load => "load",
             Self::Requests => "requests",
+            Self::RequestsPerAddress => "requests_per_address",
             Self::Session => "session",
             Self::WriteTimeout => "write_timeout",
         }
@@ -200,6 +204,7 @@ impl Limited {
             | Limit::IdleTimeout
             | Limit::Load
             | Limit::Requests
+            | Limit::RequestsPerAddress
             | Limit::Session
             | Limit::WriteTimeout => (ProblemCode::Overloaded, OVERLOADED),
         };

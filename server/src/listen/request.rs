@@ -200,19 +200,21 @@ impl Shared {
         match self.routes {
             Routes::Public => {}
             Routes::Internal if is_watched(path) => return Ok(self.admission.admit_always()),
-            Routes::Internal if is_end(method, path) => return Ok(self.admission.admit_always()),
-            Routes::Internal => return self.admission.admit(now, limits.config.requests),
+            Routes::Internal if *method == Method::DELETE => return Ok(self.admission.admit_end(now)),
+            Routes::Internal => return self.admission.admit(now, limits.config.requests, None),
             // A call that fails is a yes to an Envoy with failure_mode_allow, so none is turned away.
             Routes::Grpc => return Ok(self.admission.admit_always()),
         }
         // Before the load: whoever asks too much must not take the place of those who do not.
-        if house.limits_by_address(client) {
+        let prefix = house.limits_by_address(client).then(|| limits.prefixes.of(client));
+        if prefix.is_some() {
             limits.take_of_address(client)?;
         }
-        if is_end(method, path) {
-            return Ok(self.admission.admit_always());
+        // Whoever wants a session to be over is not made to wait. It costs little, and reads no body.
+        if *method == Method::POST && path == "/_holdfast/logout" {
+            return Ok(self.admission.admit_end(now));
         }
-        self.admission.admit(now, limits.config.requests)
+        self.admission.admit(now, limits.config.requests, prefix)
     }
 
     /// A panic is a fault of ours that must not take anything else along.
@@ -332,15 +334,6 @@ impl Routes {
 /// Whether whoever watches the server asks. They are answered however much there is to do.
 fn is_watched(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics")
-}
-
-/// Whether somebody wants a session, or many, to be over. That costs little, and must not wait until there is less to do.
-fn is_end(method: &Method, path: &str) -> bool {
-    match *method {
-        Method::DELETE => true,
-        Method::POST => matches!(path, "/_holdfast/logout" | "/_holdfast/oauth/revoke"),
-        _ => false,
-    }
 }
 
 /// A path may be as long as a client likes; a log line need not be. Paths of requests are ASCII (RFC 3986 §2).

@@ -1,12 +1,17 @@
 //! What is done with texts that somebody else had a hand in.
 
 /// The text without control characters: each is shown by its picture (U+2400 to U+2421), so that it neither ends a line nor
-/// moves a terminal, and is still seen to have been there.
+/// moves a terminal, and is still seen to have been there. Marks of direction go too, which let a line be read in another order.
 pub(super) fn visible(character: char) -> char {
     match character {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => '\u{fffd}',
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         other => other,
     }
 }

@@ -123,7 +123,9 @@ fn weigh_strength(login: &Login<'_>, profile: &Profile, found: &mut Assessment) 
 }
 
 fn weigh_device(login: &Login<'_>, profile: &Profile, is_known_network: bool, found: &mut Assessment) {
-    let by_name = login.device.map(|device| profile.knows_device(device));
+    // One without a name, of a user whose devices have names, is as unknown as one with another.
+    let has_names = login.device.is_some() || profile.has_devices();
+    let by_name = has_names.then(|| login.device.is_some_and(|device| profile.knows_device(device)));
     let by_browser = login.client.map(|client| profile.knows_browser(&client.agent));
     let (score, how) = match (by_name, by_browser) {
         (Some(true), _) => return,

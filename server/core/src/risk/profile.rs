@@ -164,6 +164,11 @@ impl Profile {
         self.browsers.iter().any(|browser| browser.kind == kind(agent) && browser.bound_days >= 2)
     }
 
+    /// Whether the user was seen with any device that has a name.
+    pub fn has_devices(&self) -> bool {
+        !self.devices.is_empty()
+    }
+
     /// Whether the user was seen with this device.
     pub fn knows_device(&self, device: &str) -> bool {
         let name = stable(device.as_bytes());

@@ -87,6 +87,8 @@ impl Score {
 
     /// From here on something is not believed to be the owner's doing, and nothing is learned from it.
     pub const STRANGE: Self = Self(40);
+    /// From here on others are told that the danger is high.
+    pub const GRAVE: Self = Self(70);
 
     /// A score; whatever is more than 100 is 100.
     pub const fn new(score: u8) -> Self {

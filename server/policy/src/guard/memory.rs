@@ -13,7 +13,8 @@ use std::{
 use holdfast_core::{
     Level, Method, SessionId, UnixTime,
     risk::{
-        Assessment, Client, ClientFields, Digest, Location, Network, Posture, Presence, Sighting, Told, Trail,
+        Assessment, Client, ClientFields, Digest, Location, Network, Posture, Presence, Score, Sighting,
+        Told, Trail,
     },
     session::Record,
 };
@@ -154,10 +155,13 @@ impl Memory {
         }
     }
 
-    /// Forgets what was not used for long.
+    /// Forgets what was not used for long. What was suspected of a login stays: whoever has phished it need not be patient.
     pub fn sweep(&self, now: UnixTime) {
         for shard in &self.shards {
-            shard.lock().retain(|_, entry| now.since(entry.used_at) < KEPT);
+            shard.lock().retain(|_, entry| {
+                let kept = if entry.trail.began_strangely() { KEPT_SUSPICION } else { KEPT };
+                now.since(entry.used_at) < kept
+            });
         }
         for users in &self.presences {
             users.lock().retain(|_, presences| {
@@ -249,7 +253,12 @@ impl Memory {
         let mut shard = shard.lock();
         let Some(entry) = shard.get_mut(&question.record.id) else { return true };
         let ruling = &outcome.ruling;
-        let of_all = [(ruling.not_permitted, NOT_PERMITTED), (!ruling.errors.is_empty(), FAILED)];
+        let of_all = [
+            (ruling.not_permitted, NOT_PERMITTED),
+            (!ruling.errors.is_empty(), FAILED),
+            // The same policies object to what is worse.
+            (!ruling.hits.is_empty() && outcome.assessment.highest() >= Score::GRAVE, GRAVE),
+        ];
         let of_all = of_all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, name)| Arc::from(name));
         let names = ruling.hits.iter().map(|hit| Arc::clone(&hit.id)).chain(of_all);
         let is_news = entry.objected.note(names, question.now);
@@ -378,7 +387,8 @@ fn trail_of(record: &Record, last: Option<Sighting>, locate: Locate<'_>) -> Trai
 
 fn make_room(shard: &mut Sessions) {
     if shard.len() >= MOST_IN_A_SHARD {
-        let oldest = shard.iter().min_by_key(|(_, entry)| entry.used_at).map(|(id, _)| *id);
+        let of_least_use = |(_, entry): &(&SessionId, &Entry)| (entry.trail.began_strangely(), entry.used_at);
+        let oldest = shard.iter().min_by_key(of_least_use).map(|(id, _)| *id);
         if let Some(oldest) = oldest {
             shard.remove(&oldest);
         }
@@ -400,6 +410,8 @@ const HOLDS: Duration = Duration::from_secs(60);
 
 /// A session that was not used for so long begins its trail anew.
 const KEPT: Duration = Duration::from_secs(2 * 3600);
+/// Longer than sessions live, which are forgotten when they end.
+const KEPT_SUSPICION: Duration = Duration::from_secs(90 * 86_400);
 
 const PRESENT: Duration = Duration::from_secs(600);
 const MOST_PRESENCES: usize = 16;
@@ -412,6 +424,7 @@ const MOST_OBJECTIONS: usize = 32;
 /// Stand where names of policies do, and are none: a name with a zero byte would share its news with them, and no more.
 const NOT_PERMITTED: &str = "\0not permitted";
 const FAILED: &str = "\0failed";
+const GRAVE: &str = "\0grave";
 
 #[cfg(test)]
 mod tests {
