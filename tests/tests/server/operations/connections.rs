@@ -130,6 +130,39 @@ async fn more_requests_than_allowed_are_turned_away_but_not_those_of_watchers() 
     Ok(())
 }
 
+/// Bodies that never come hold places, and one client has an eighth of them: here two of sixteen.
+#[tokio::test]
+async fn one_client_does_not_hold_the_places_of_all() -> Result<()> {
+    let server = Server::with(Settings::default().behind_gateways().set("limits.requests", "16")).await?;
+    let ask = async |method, path: &str, client: &str| {
+        server.public(method, path).header("x-forwarded-for", client).send().await
+    };
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\n";
+    let mut held = Vec::new();
+    for path in ["token", "revoke"] {
+        let mut stream = TcpStream::connect(server.public_addr()).await?;
+        let head = format!(
+            "POST /_holdfast/oauth/{path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n{form}"
+        );
+        stream.write_all(head.as_bytes()).await?;
+        held.push(stream);
+    }
+    until(async || Ok(server.metric("holdfast_requests_in_flight{listener=\"public\"}").await? == 2)).await?;
+    for (method, path) in [
+        (Method::GET, "/_holdfast/jwks"),
+        (Method::DELETE, "/_holdfast/jwks"),
+        (Method::POST, "/_holdfast/oauth/revoke"),
+    ] {
+        let answer = ask(method, path, "203.0.113.7").await?;
+        assert_eq!((answer.status, answer.code()), (503, "overloaded"), "{path}");
+    }
+    assert_ne!(ask(Method::POST, "/_holdfast/logout", "203.0.113.7").await?.status, 503, "who logs out may");
+    assert_eq!(ask(Method::GET, "/_holdfast/jwks", "203.0.113.8").await?.status, 200, "others have theirs");
+    assert_eq!(met(&server, "requests_per_address").await?, 3);
+    drop(held);
+    until(async || Ok(ask(Method::GET, "/_holdfast/jwks", "203.0.113.7").await?.status == 200)).await
+}
+
 #[tokio::test]
 async fn a_full_listener_lets_the_next_one_wait_for_a_place() -> Result<()> {
     let server = Server::with(Settings::default().set("limits.connections", "2")).await?;
