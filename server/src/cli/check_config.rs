@@ -22,9 +22,18 @@ pub(super) fn check_config(file: &Path, environment: Vec<(String, String)>) -> E
     match checked {
         Ok([of_secrets, of_files]) => {
             let root_key = if is_first_start { "\nroot key: will be made at the first start" } else { "" };
+            // A reload does not make this one: a key that vanished under a running server shall not be replaced unseen.
+            let signals_key = config.signals.transmitter.as_ref().map(|transmitter| &transmitter.key_file);
+            let signals_key = signals_key.filter(|file| !file.exists()).map_or_else(String::new, |file| {
+                format!(
+                    "\nsignals.transmitter.key_file: {0} will be made at the next start; a reload needs it before: \
+                     (umask 077; openssl genrsa -out {0} 2048)",
+                    file.display()
+                )
+            });
             let warnings = [of_secrets, of_files, missing_folders(&config)].concat();
             let warnings: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
-            Exit::done(format!("{}: in order{root_key}{warnings}", file.display()))
+            Exit::done(format!("{}: in order{root_key}{signals_key}{warnings}", file.display()))
         }
         Err(problems) => Exit::usage(format!("the configuration has problems\n{}", problems.join("\n"))),
     }
@@ -185,6 +194,24 @@ file = "{audit}"
             );
             assert!(code == 2 && words.contains(&told), "{words}");
         }
+    }
+
+    #[test]
+    fn a_key_that_the_next_start_makes_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("gateway.secret"), "0123456789abcdef0123456789abcdef").unwrap();
+        let transmitter =
+            "[signals.transmitter]\nissuer = \"https://id.example\"\nkey_file = \"signals.key\"\n";
+        let text = format!("{}{transmitter}", configuration("audit.jsonl"));
+        let (code, words) = check(&text, folder.path());
+        let told = format!(
+            "\nsignals.transmitter.key_file: {0} will be made at the next start; a reload needs it before: (umask 077; openssl \
+             genrsa -out {0} 2048)",
+            folder.path().join("signals.key").display()
+        );
+        assert!(code == 0 && words.contains(&told), "{words}");
+        let (_, words) = check(&configuration("audit.jsonl"), folder.path());
+        assert!(!words.contains("key_file: "), "{words}");
     }
 
     #[test]
