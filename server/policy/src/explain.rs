@@ -27,6 +27,8 @@ pub struct Explained {
     pub mode: Mode,
     /// Whether it objected.
     pub objected: bool,
+    /// Why it could not be evaluated. The request is refused for it then, unless the policy only observes.
+    pub failed: Option<String>,
     /// What it looks at, and what it saw there.
     pub saw: BTreeMap<String, Saw>,
 }
@@ -62,6 +64,7 @@ impl Policies {
             decision: rule.effect,
             mode: rule.mode,
             objected: ruling.hits.iter().any(|hit: &Hit| hit.id == rule.id),
+            failed: ruling.failed.get(&rule.id).cloned(),
             saw: looks_at.into_iter().map(|path| (path.join("."), saw(&path, &seen, situation))).collect(),
         });
         let rules = rules.collect();

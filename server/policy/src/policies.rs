@@ -64,6 +64,8 @@ pub struct Ruling {
     pub hits: Vec<Hit>,
     /// The policies that could not be evaluated, and why. The request is refused for them, unless they only observe.
     pub errors: Vec<String>,
+    /// Those of them that forbid, by their names, with their errors.
+    pub failed: BTreeMap<Arc<str>, String>,
     /// No policy permits the request.
     pub not_permitted: bool,
 }
@@ -245,14 +247,16 @@ impl Policies {
             strength(two).cmp(&strength(one)).then_with(|| one.id.cmp(&two.id))
         });
         let mut effect = hits.first().map(|hit| hit.mode.allows(hit.decision));
-        let mut errors = Vec::new();
+        let (mut errors, mut failed_rules) = (Vec::new(), BTreeMap::new());
         for error in answer.diagnostics().errors() {
             let AuthorizationError::PolicyEvaluationError(failed) = error;
-            let mode = self.rules.get(failed.policy_id()).map_or(self.mode, |rule| rule.mode);
+            let rule = self.rules.get(failed.policy_id());
+            let mode = rule.map_or(self.mode, |rule| rule.mode);
             effect = effect.max(Some(mode.allows(Effect::Deny)));
             errors.push(error.to_string());
+            failed_rules.extend(rule.map(|rule| (Arc::clone(&rule.id), error.to_string())));
         }
-        Ruling { effect, hits, errors, not_permitted: false }
+        Ruling { effect, hits, errors, failed: failed_rules, not_permitted: false }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use clap::{Args, Subcommand};
 use holdfast_audit::format::shown;
 use holdfast_policy::{
-    Effect, Explained, Modes, Policies, Recorded, Ruling, SHIPPED, Saw, Situation, Subject,
+    Effect, Explained, Explanation, Modes, Policies, Recorded, Ruling, SHIPPED, Saw, Situation, Subject,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,6 +93,24 @@ impl Which {
             (None, None) => Ok(Policies::shipped(&Modes::default())),
         }
     }
+
+    /// Whose policies are asked and in which modes, so that nobody takes what is assumed for what is configured.
+    fn assumed(&self) -> String {
+        match (&self.policy, &self.config) {
+            (Some(file), _) => {
+                let file = shown(&file.display().to_string());
+                format!("those of {file}, enforced but where a policy says otherwise of itself")
+            }
+            (None, Some(file)) => {
+                format!("those of {}, in the modes that it gives them", shown(&file.display().to_string()))
+            }
+            (None, None) => {
+                "the policies that ship, as if all were enforced; --config FILE takes the modes of a \
+                             configuration"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 /// Answers, and changes nothing.
@@ -166,8 +184,10 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
     };
     let text = text.map_err(|error| Exit::usage(format!("{name} cannot be read: {error}")))?;
     let wrong = |what: String| Exit::usage(format!("{name}: {what}"));
-    let value: Value =
-        serde_json::from_str(&text).map_err(|error| wrong(format!("this is no JSON: {error}")))?;
+    if text.trim_ascii().is_empty() && explain.request == Path::new("-") {
+        return Err(Exit::usage("nothing came on standard input; a line of the audit trail was expected"));
+    }
+    let value = only_request(&text).map_err(wrong)?;
     let about = about(&value);
     let (subject, situation) = if value.get("subject").is_some() {
         let Written { mut situation, subject } =
@@ -176,18 +196,14 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
         (subject, situation)
     } else {
         let recorded = Recorded::read(&value).map_err(|error| wrong(error.to_string()))?;
-        let recorded = recorded.ok_or_else(|| {
-            wrong(
-                "no request was weighed in this event; take one of session.checked or session.denied"
-                    .to_owned(),
-            )
-        })?;
+        let recorded = recorded.ok_or_else(|| wrong(not_weighed(&value)))?;
         (recorded.subject, recorded.situation)
     };
     let explanation = policies.explain(&subject, &situation);
     if explain.json {
         let rules: Vec<_> = explanation.rules.iter().map(explained).collect();
         let told = json!({
+            "modes": explain.which.assumed(),
             "event": about.into_iter().collect::<BTreeMap<_, _>>(),
             "effect": explanation.ruling.effect,
             "policies": explanation.ruling.hits,
@@ -197,7 +213,7 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
         });
         return Ok(Exit::done(told.to_string()));
     }
-    let mut words = String::new();
+    let mut words = format!("modes     {}\n", explain.which.assumed());
     for (name, value) in about {
         let _ = writeln!(words, "{:<9} {}", name.replace("request_id", "id"), shown(&value));
     }
@@ -210,19 +226,67 @@ fn explain_one(explain: &Explain, policies: &Policies) -> Result<Exit, Exit> {
         if subject.route.is_empty() { String::new() } else { format!(" {}", shown(&subject.route)) },
         decided(&explanation.ruling),
     );
-    for error in &explanation.ruling.errors {
+    let Explanation { ruling, rules } = &explanation;
+    // Those of policies that forbid are told beside what these saw.
+    for error in ruling.errors.iter().filter(|error| !ruling.failed.values().any(|told| told == *error)) {
         let _ = writeln!(words, "failed    {}", shown(error));
     }
-    for rule in explanation.rules.iter().filter(|rule| rule.objected) {
+    for rule in rules {
+        let Some(error) = &rule.failed else { continue };
+        let _ = writeln!(words, "\nfailed    {} ({}, {})", rule.id, rule.decision, rule.mode);
+        let _ = writeln!(words, "          {}", shown(error));
+        saw(&mut words, rule);
+    }
+    // In the order of the ruling: the strongest first, which is the one that decided.
+    for rule in ruling.hits.iter().filter_map(|hit| rules.iter().find(|rule| rule.id == hit.id)) {
         let _ = writeln!(words, "\nobjects   {} ({}, {})", rule.id, rule.decision, rule.mode);
         saw(&mut words, rule);
     }
-    let silent: Vec<_> = explanation.rules.iter().filter(|rule| !rule.objected).collect();
-    for rule in silent {
+    for rule in rules.iter().filter(|rule| !rule.objected && rule.failed.is_none()) {
         let _ = writeln!(words, "\nsilent    {} ({}, {})", rule.id, rule.decision, rule.mode);
         saw(&mut words, rule);
     }
     Ok(Exit::done(words.trim_end()))
+}
+
+/// The one request of a text: an object alone, or the only line of a trail that is about a request, as `grep` gives it
+/// among others.
+fn only_request(text: &str) -> Result<Value, String> {
+    let alone = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim_ascii().is_empty()).collect();
+    let events: Result<Vec<Value>, _> = lines.iter().map(|line| serde_json::from_str(line)).collect();
+    let Ok(events) = events else { return Err(format!("this is no JSON: {alone}")) };
+    let count = events.len();
+    if count == 0 {
+        return Err("nothing is in it; a line of the audit trail was expected".to_owned());
+    }
+    let is_request = |event: &Value| {
+        matches!(event.get("event").and_then(Value::as_str), Some("session.checked" | "session.denied"))
+    };
+    let mut requests: Vec<_> = events.into_iter().filter(is_request).collect();
+    match (requests.len(), requests.pop()) {
+        (1, Some(only)) => Ok(only),
+        (0, _) => Err(format!("none of these {count} lines is session.checked or session.denied")),
+        (many, _) => Err(format!(
+            "{many} of these {count} lines are session.checked or session.denied, and one is explained at a time; pick it by \
+             its request_id and seq"
+        )),
+    }
+}
+
+/// Why there is nothing to explain in an event.
+fn not_weighed(event: &Value) -> String {
+    let text = |name| event.get(name).and_then(Value::as_str);
+    if text("event") == Some("session.denied") && event.get("risk").is_none_or(Value::is_null) {
+        let reason = shown(text("reason").unwrap_or("no reason is told"));
+        return format!(
+            "this session.denied was refused ({reason}) before anything was weighed; its risk is null"
+        );
+    }
+    "no request was weighed in this event; take one of session.checked or session.denied".to_owned()
 }
 
 /// Which event is explained, as far as it says so itself: when it was, whose, and what was decided then.
@@ -234,7 +298,8 @@ fn about(event: &Value) -> Vec<(&'static str, String)> {
 
 fn explained(rule: &Explained) -> Value {
     json!({
-        "id": rule.id, "decision": rule.decision, "mode": rule.mode, "objected": rule.objected, "saw": rule.saw,
+        "id": rule.id, "decision": rule.decision, "mode": rule.mode, "objected": rule.objected, "failed": rule.failed,
+        "saw": rule.saw,
     })
 }
 
@@ -398,7 +463,8 @@ mod tests {
             },
         });
         let exit = explain_event(&event, false);
-        let begins = "time      2026-11-26T10:03:00.000Z\nevent     session.denied\nsession   hs_a\n\
+        let begins = "modes     the policies that ship, as if all were enforced; --config FILE takes the modes of a \
+                      configuration\ntime      2026-11-26T10:03:00.000Z\nevent     session.denied\nsession   hs_a\n\
                       id        0123456789abcdef01234567\ndecision  step_up\nreason    risk_step_up\n\
                       detail    The policy said no.\nuser      alice\nrequest   GET shop\npolicies  step_up\n";
         assert!(exit.code == 0 && exit.words.starts_with(begins), "{}", exit.words);
@@ -411,6 +477,67 @@ mod tests {
         assert_eq!(told["event"]["request_id"], "0123456789abcdef01234567");
         let saw: Vec<_> = told["rules"].as_array().unwrap().iter().map(|rule| &rule["saw"]).collect();
         assert!(saw.iter().any(|saw| saw["signals.travel.impossible"] == "unknown"), "{told}");
+    }
+
+    fn explain_text(text: &str, policies: Option<&str>) -> Exit {
+        let folder = tempfile::tempdir().unwrap();
+        let (request, own) = (folder.path().join("event.json"), folder.path().join("own.cedar"));
+        std::fs::write(&request, text).unwrap();
+        let which = Which { policy: policies.map(|_| own.clone()), config: None };
+        policies.inspect(|policies| std::fs::write(&own, policies).unwrap());
+        policy(&Arguments { command: Command::Explain(Explain { request, which, json: false }) }, Vec::new())
+    }
+
+    #[test]
+    fn one_line_of_several_is_explained_if_it_is_the_only_one_about_a_request() {
+        let denied =
+            json!({ "event": "session.denied", "reason": "bad_cookie\u{1b}", "risk": null }).to_string();
+        let other = json!({ "event": "risk.raised" }).to_string();
+        for text in [denied.clone(), format!("{other}\n{denied}\n")] {
+            let exit = explain_text(&text, None);
+            let told =
+                "this session.denied was refused (bad_cookie␛) before anything was weighed; its risk is null";
+            assert!(exit.code == 2 && exit.words.ends_with(told), "{}", exit.words);
+        }
+        for (text, told) in [
+            (
+                format!("{denied}\n{denied}\n{other}"),
+                "2 of these 3 lines are session.checked or session.denied",
+            ),
+            (format!("{other}\n{other}"), "none of these 2 lines is session.checked"),
+            (format!("{other}\n{{\"torn"), "this is no JSON: "),
+            ("\n".to_owned(), "nothing is in it"),
+        ] {
+            let exit = explain_text(&text, None);
+            assert!(exit.code == 2 && exit.words.contains(told), "{}", exit.words);
+        }
+    }
+
+    #[test]
+    fn objections_are_told_by_their_strength_and_failures_once() {
+        let text = json!({
+            "subject": { "user": "alice", "app": "shop", "method": "GET" },
+            "situation": {
+                "binding": { "method": "none", "level": "none", "bound": false, "strength": 0 },
+                "session_age": 9_000_000_000_000_000_000_u64,
+            },
+        });
+        let own = "permit (principal, action, resource);
+            @id(\"a-flag\") @decision(\"flag\") forbid (principal, action, resource);
+            @id(\"b-fails\") forbid (principal, action, resource) when { context.session_age * 1000 > 5 };
+            @id(\"c-revoke\") @decision(\"revoke\") forbid (principal, action, resource);
+            @id(\"d-silent\") forbid (principal, action, resource) when { context.session_age < 5 };";
+        let exit = explain_text(&text.to_string(), Some(own));
+        assert_eq!(exit.code, 0, "{}", exit.words);
+        assert!(exit.words.starts_with("modes     those of "), "{}", exit.words);
+        let heads: Vec<_> = exit.words.split("\n\n").skip(1).filter_map(|part| part.lines().next()).collect();
+        let expected = [
+            "failed    b-fails (deny, enforce)",
+            "objects   c-revoke (revoke, enforce)",
+            "objects   a-flag (flag, enforce)",
+            "silent    d-silent (deny, enforce)",
+        ];
+        assert_eq!(heads, expected, "{}", exit.words);
     }
 
     #[test]
@@ -455,7 +582,7 @@ mod tests {
         let exit = policy(&Arguments { command: Command::Explain(explain) }, Vec::new());
         assert_eq!(exit.code, 0, "{}", exit.words);
         assert!(
-            exit.words.starts_with("user      al␛[2Jice␊\u{fffd}\nrequest   GET␍ shop␇\n"),
+            exit.words.contains("\nuser      al␛[2Jice␊\u{fffd}\nrequest   GET␍ shop␇\n"),
             "{}",
             exit.words
         );
