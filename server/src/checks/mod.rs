@@ -35,7 +35,7 @@ use crate::{
     risk::Weighed,
     telemetry::{Event, EventName},
 };
-use weighing::{report_news, rule_on, tell_others, weigh};
+use weighing::{Ruled, report_news, rule_on, tell_others, weigh};
 
 /// A request to decide about.
 pub(crate) struct Question<'a> {
@@ -199,9 +199,9 @@ pub(crate) async fn check(
     let Judged { verdict, found, foreign, confirms, nonce, refused } =
         judge(house, question, context).await?;
     let weighed = weigh(house, question, &verdict, found.as_ref(), context).await?;
-    let (verdict, says) = match &weighed {
+    let Ruled { verdict, says, ended } = match &weighed {
         Some(weighed) => rule_on(house, verdict, weighed, found.as_ref(), context).await?,
-        None => (verdict, None),
+        None => Ruled { verdict, says: None, ended: None },
     };
     if let (Decision::Allow, Some(found)) = (verdict.decision, &found) {
         house.store.touch(found.session.record().id, context.now, confirms);
@@ -234,7 +234,7 @@ pub(crate) async fn check(
     Ok(Answer {
         verdict,
         // The session of a credential that was not good is not told to the app: somebody would take it for the user's.
-        found: found.filter(|_| !is_anonymous),
+        found: ended.or(found).filter(|_| !is_anonymous),
         foreign,
         is_anonymous,
         says,

@@ -7,7 +7,7 @@ use holdfast_core::{
 };
 use holdfast_policy::{Demand, Effect};
 use holdfast_ssf::RiskLevel;
-use holdfast_store::Found;
+use holdfast_store::{Backend, Found};
 
 use super::Question;
 use crate::{
@@ -37,22 +37,33 @@ pub(super) async fn weigh(
     risk::weigh(house, question, found.session.record(), sees, context).await.map(Some)
 }
 
-/// What the policies make of a request that could go on without them, and what they say to its client.
+/// What policies have made of a request.
+pub(super) struct Ruled {
+    pub(super) verdict: Verdict,
+    /// What the one that decided says to the client.
+    pub(super) says: Option<Box<str>>,
+    /// The session as it is now, if it was ended for it.
+    pub(super) ended: Option<Found>,
+}
+
+/// What the policies make of a request that could go on without them.
 pub(super) async fn rule_on(
     house: &Holdfast,
     verdict: Verdict,
     weighed: &Weighed,
     found: Option<&Found>,
     context: &Context,
-) -> Result<(Verdict, Option<Box<str>>), Trouble> {
-    let (ruling, Some(found)) = (&weighed.answer.outcome.ruling, found) else { return Ok((verdict, None)) };
+) -> Result<Ruled, Trouble> {
+    let untouched = Ruled { verdict, says: None, ended: None };
+    let (ruling, Some(found)) = (&weighed.answer.outcome.ruling, found) else { return Ok(untouched) };
     if verdict.decision != Decision::Allow {
-        return Ok((verdict, None));
+        return Ok(untouched);
     }
     let record = found.session.record();
     let answer = |decision, reason| Verdict { decision, reason, stale_copy: false };
+    let mut ended = None;
     let verdict = match ruling.effect {
-        None | Some(Effect::Flag) => return Ok((verdict, None)),
+        None | Some(Effect::Flag) => return Ok(untouched),
         Some(Effect::StepUp) => answer(Decision::StepUp, Reason::RiskStepUp),
         // Only a browser can be sent to prove its key; without a key, and where each request proves it, the user is asked.
         Some(Effect::Reprove) => match &record.binding {
@@ -64,10 +75,12 @@ pub(super) async fn rule_on(
         Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
         Some(Effect::Revoke) => {
             sessions::end(house, record.id, EndReason::Risk, context).await?;
+            // Read again, since another request may have ended it first, and for a reason of its own.
+            ended = house.store.load(record.id).await?;
             answer(Decision::Deny, Reason::RiskRevoked)
         }
     };
-    Ok((verdict, ruling.says().map(Box::from)))
+    Ok(Ruled { verdict, says: ruling.says().map(Box::from), ended })
 }
 
 /// Tells whoever wants shared signals, once, that a session is in danger (CAEP risk-level-change).

@@ -86,6 +86,9 @@ async fn a_session_in_two_impossible_places_ends_if_nothing_binds_it() -> Result
     server.advance(300);
     let stolen = at(NEW_YORK, FIREFOX).check(&server, &login.cookie).await?;
     assert_eq!(stolen.verdict(), ("deny", "risk_revoked"));
+    assert_eq!(stolen.at("/session/state"), "ended");
+    assert_eq!(stolen.at("/session/end_reason"), "risk");
+    assert!(stolen.at("/session/ended_at").is_string());
     assert_eq!(server.session(&login.id).await?.text_at("/end_reason")?, "risk");
     assert_eq!(at(HOME, FIREFOX).check(&server, &login.cookie).await?.verdict(), ("deny", "session_ended"));
     let ended = server.audit().wait_for("session.ended", 1).await?;
