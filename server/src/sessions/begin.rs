@@ -46,7 +46,10 @@ pub(crate) async fn open(
     let first = |id, epoch| Ok::<_, Infallible>(Session::begin(id, login.clone(), epoch, context.now));
     let Ok(session) = create(house, first).await?;
     let weighed = risk::login(house, session.record()).await?;
-    let about = Event { risk: Some(&weighed), ..Event::default() };
+    // In the words of device.posture_changed, so that whoever reads one finds the other.
+    let client = session.record().client.as_deref();
+    let device = client.and_then(|client| client.device_id.as_ref()).map(|device| format!("device {device}"));
+    let about = Event { risk: Some(&weighed), detail: device.as_deref(), ..Event::default() };
     house.record_of(EventName::SessionCreated, &session, context, about);
     match make_room(house, &session, previous, context).await {
         Ok(()) => Ok(session),

@@ -123,6 +123,8 @@ async fn a_restart_forgets_no_device() -> Result<()> {
     assert_eq!(read(&server, TOKEN, "gone").await?.status, 404);
     let session = server.app(Method::GET, &format!("/v1/sessions/{}", login.id)).send().await?.expect(200)?;
     assert_eq!(session.at("/client/device_id"), "laptop/7");
+    let created = server.audit().wait_for("session.created", 1).await?;
+    assert_eq!(created[0]["detail"], "device laptop/7", "as device.posture_changed says it");
     Ok(())
 }
 
