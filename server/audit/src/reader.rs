@@ -80,7 +80,20 @@ impl Reader {
         }
     }
 
-    /// How many lines and bytes come after this place.
+    /// Finds this place in its file, if there is more to read. What comes after it is then counted from here, and not from
+    /// the beginning of the file. A file that cannot be read is told by the next reading.
+    ///
+    /// This reads from a disk, as [`Self::read`] does.
+    pub fn find(&mut self) {
+        if self.open.is_some() || self.files.head() <= self.seq {
+            return;
+        }
+        if let Some(file) = self.files.with_line_after(self.seq) {
+            self.open = Open::at(&file, self.seq).ok();
+        }
+    }
+
+    /// How many lines and bytes come after this place; from the beginning of its file, if it was not [found](Self::find) yet.
     pub fn behind(&self) -> (u64, u64) {
         let lines = self.files.head().saturating_sub(self.seq);
         let bytes = match &self.open {

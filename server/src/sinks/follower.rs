@@ -110,7 +110,7 @@ impl Follower {
         if let Some(gap) = reader.skip_gap() {
             self.tell_of_loss(gap).await;
         }
-        self.show(&reader);
+        let reader = self.find_and_show(reader).await?;
         let (mut reader, read) = self.read(reader).await?;
         let batch = match read {
             Ok(batch) => batch,
@@ -143,7 +143,7 @@ impl Follower {
             }
             Err(failure) => {
                 reader.go_to(self.confirmed);
-                self.show(&reader);
+                let reader = self.find_and_show(reader).await?;
                 if failure.is_too_large && batch.len() > 1 {
                     self.batch = batch.len() / 2;
                     return Some(reader);
@@ -233,6 +233,17 @@ impl Follower {
         let note = Some(seq.to_be_bytes().to_vec());
         let name = self.config.name.as_bytes();
         let _ = self.workshop.store.keep_note(NoteKind::AuditCursor, name, note, keeping).await;
+    }
+
+    /// Shows a place that may be in the middle of a file: a sink that has taken half of it is not behind by all of it.
+    async fn find_and_show(&self, mut reader: Reader) -> Option<Reader> {
+        let found = spawn_blocking(move || {
+            reader.find();
+            reader
+        });
+        let reader = found.await.ok()?;
+        self.show(&reader);
+        Some(reader)
     }
 
     fn show(&self, reader: &Reader) {

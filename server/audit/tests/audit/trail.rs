@@ -142,6 +142,33 @@ fn a_file_that_was_moved_away_is_followed_by_the_next() {
 }
 
 #[test]
+fn a_place_that_was_found_counts_what_comes_after_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let trail = Clock::default().begin(open(&path));
+    tell(&trail, 0..500);
+    trail.close();
+    let (kept, whole) = (trail.files(), fs::metadata(&path).unwrap().len());
+    let mut level = Reader::after(Arc::clone(&kept), 0);
+    level.read(usize::MAX, |seq, _| seq < 400).unwrap();
+    let rest = level.behind();
+    assert!(rest.1 > 0 && rest.1 < whole / 2, "{rest:?} of {whole}");
+    // As a sink begins after a restart: at a line, and not yet in a file.
+    let mut begun = Reader::after(Arc::clone(&kept), level.seq());
+    begun.find();
+    assert_eq!(begun.behind(), rest);
+    // And as it goes back when what it has read was not taken.
+    begun.read(usize::MAX, |_, _| true).unwrap();
+    assert_eq!(begun.behind(), (0, 0));
+    begun.go_to(level.seq());
+    begun.find();
+    assert_eq!(begun.behind(), rest);
+    let mut end = Reader::after(Arc::clone(&kept), kept.head());
+    end.find();
+    assert_eq!(end.behind(), (0, 0));
+}
+
+#[test]
 fn files_change_by_size_and_the_oldest_go() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
