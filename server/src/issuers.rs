@@ -1,6 +1,8 @@
 //! The issuers of access tokens beside ourselves: `[[issuers]]`, and the keys that they publish.
 
 use std::{
+    error::Error as _,
+    io,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,6 +17,7 @@ use holdfast_core::{
 };
 use parking_lot::RwLock;
 use reqwest::redirect;
+use rustls::CertificateError;
 
 use crate::{
     config::{IssuerConfig, KeySource},
@@ -288,10 +291,65 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         "it does not answer in time".to_owned()
     } else if error.is_connect() {
-        "it cannot be reached".to_owned()
+        let cause = error.source().and_then(cause);
+        cause.map_or_else(
+            || "it cannot be reached".to_owned(),
+            |cause| format!("it cannot be reached: {cause}"),
+        )
     } else {
         "its answer broke off".to_owned()
     }
+}
+
+/// Why there is no connection, in words of our own: what the other side or a resolver writes belongs into no log.
+fn cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls_cause(tls));
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        // What such an error wraps is not its source.
+        let inner = error.get_ref().and_then(|inner| cause(inner));
+        let known = match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some("nobody listens there (connection refused)"),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::UnexpectedEof => Some("it closes the connection"),
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                Some("there is no route to it")
+            }
+            io::ErrorKind::TimedOut => Some("the connection timed out"),
+            io::ErrorKind::PermissionDenied => Some("this machine does not permit the connection"),
+            _ => None,
+        };
+        return inner.or_else(|| known.map(str::to_owned)).or_else(|| error.source().and_then(cause));
+    }
+    // The resolver's error has no type that is public.
+    if error.to_string().starts_with("dns error") {
+        return Some("its name has no address (DNS)".to_owned());
+    }
+    error.source().and_then(cause)
+}
+
+fn tls_cause(error: &rustls::Error) -> String {
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::InvalidMessage(_) => return "what answers there does not speak TLS".to_owned(),
+        rustls::Error::AlertReceived(alert) => return format!("it refuses the TLS handshake ({alert:?})"),
+        _ => return "the TLS handshake failed".to_owned(),
+    };
+    let what = match certificate {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is not valid yet; compare the clocks"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is for another name"
+        }
+        CertificateError::UnknownIssuer => "is of an authority that is not believed here",
+        CertificateError::Revoked => "is revoked",
+        _ => "cannot be believed",
+    };
+    format!("its certificate {what}")
 }
 
 /// What other issuers may sign with.
@@ -311,6 +369,46 @@ const MOST_BYTES: usize = 256 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_error_names_what_is_wrong_and_not_with_whom() {
+        // A port that was somebody's a moment ago is nobody's now.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = client_believing(Some(Vec::new())).unwrap();
+        let error = client.get(format!("http://{free}/secret")).send().await.unwrap_err();
+        assert_eq!(describe(&error), "it cannot be reached: nobody listens there (connection refused)");
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            stream
+        });
+        let error = client.get(format!("https://{address}/")).send().await.unwrap_err();
+        assert_eq!(describe(&error), "it cannot be reached: what answers there does not speak TLS");
+        answers.await.unwrap();
+    }
+
+    #[test]
+    fn a_certificate_is_told_from_other_causes() {
+        let of = |error: CertificateError| {
+            let inner = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(error));
+            cause(&io::Error::other(inner))
+        };
+        for (error, told) in [
+            (CertificateError::Expired, "its certificate has expired"),
+            (CertificateError::NotValidForName, "its certificate is for another name"),
+            (CertificateError::UnknownIssuer, "its certificate is of an authority that is not believed here"),
+            (CertificateError::BadEncoding, "its certificate cannot be believed"),
+        ] {
+            assert_eq!(of(error).as_deref(), Some(told));
+        }
+        assert_eq!(cause(&io::Error::other("whatever it wrote")), None);
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert_eq!(cause(&reset).as_deref(), Some("it closes the connection"));
+    }
 
     #[test]
     fn a_set_that_cannot_sign_is_none() {
