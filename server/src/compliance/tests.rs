@@ -209,3 +209,12 @@ fn the_table_of_controls_names_what_is_there() {
     }
     assert!(rows >= 20 && files >= 20 && proofs_named >= 20, "{rows} {files} {proofs_named}");
 }
+
+#[test]
+fn one_deviates_and_several_deviate() {
+    let mut report = report(&config(""), "holdfast.toml");
+    report.summary.deviates = 1;
+    assert!(text(&report).contains(" met, 1 deviates ("));
+    report.summary.deviates = 2;
+    assert!(text(&report).contains(" met, 2 deviate ("));
+}

@@ -25,8 +25,13 @@ pub(crate) fn text(report: &Report) -> String {
     let summary = &report.summary;
     let _ = write!(
         out,
-        "\n{} met, {} deviate ({} without a justification), {} for the operator, {} of other profiles",
-        summary.met, summary.deviates, summary.unjustified, summary.operator, summary.not_claimed
+        "\n{} met, {} {} ({} without a justification), {} for the operator, {} of other profiles",
+        summary.met,
+        summary.deviates,
+        if summary.deviates == 1 { "deviates" } else { "deviate" },
+        summary.unjustified,
+        summary.operator,
+        summary.not_claimed
     );
     for row in report.requirements.iter().filter(|row| row.is_unjustified()) {
         let _ = write!(
