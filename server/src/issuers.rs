@@ -302,6 +302,10 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
 }
 
 /// Why there is no connection, in words of our own: what the other side or a resolver writes belongs into no log.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds are many, and those that are left say nothing more than the inner error"
+)]
 fn cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(tls_cause(tls));
@@ -330,6 +334,7 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     error.source().and_then(cause)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library has many errors, and more to come")]
 fn tls_cause(error: &rustls::Error) -> String {
     let certificate = match error {
         rustls::Error::InvalidCertificate(certificate) => certificate,
