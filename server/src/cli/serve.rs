@@ -27,7 +27,7 @@ pub(super) fn run(
     // What the disk is done with comes from another thread, and the runtime looks there only now and then while it has work
     // of its own: those who are nearly served would wait for those who have just come.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = match runtime.global_queue_interval(ELSEWHERE).enable_all().build() {
+    let runtime = match runtime.global_queue_interval(ELSEWHERE).event_interval(TIMERS).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("the system gives no threads: {error}")),
     };
@@ -56,6 +56,9 @@ pub(super) fn run(
         Exit::done("")
     })
 }
+
+/// After so many tasks the runtime looks at its timers, among them the pulse, which must not be late for that alone.
+const TIMERS: u32 = 16;
 
 /// At every second task the runtime looks first at what other threads have woken.
 const ELSEWHERE: u32 = 2;

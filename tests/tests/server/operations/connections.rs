@@ -148,17 +148,13 @@ async fn one_client_does_not_hold_the_places_of_all() -> Result<()> {
         held.push(stream);
     }
     until(async || Ok(server.metric("holdfast_requests_in_flight{listener=\"public\"}").await? == 2)).await?;
-    for (method, path) in [
-        (Method::GET, "/_holdfast/jwks"),
-        (Method::DELETE, "/_holdfast/jwks"),
-        (Method::POST, "/_holdfast/oauth/revoke"),
-    ] {
+    for (method, path) in [(Method::GET, "/_holdfast/jwks"), (Method::POST, "/_holdfast/oauth/revoke")] {
         let answer = ask(method, path, "203.0.113.7").await?;
         assert_eq!((answer.status, answer.code()), (503, "overloaded"), "{path}");
     }
     assert_ne!(ask(Method::POST, "/_holdfast/logout", "203.0.113.7").await?.status, 503, "who logs out may");
     assert_eq!(ask(Method::GET, "/_holdfast/jwks", "203.0.113.8").await?.status, 200, "others have theirs");
-    assert_eq!(met(&server, "requests_per_address").await?, 3);
+    assert_eq!(met(&server, "requests_per_address").await?, 2);
     drop(held);
     until(async || Ok(ask(Method::GET, "/_holdfast/jwks", "203.0.113.7").await?.status == 200)).await
 }
