@@ -200,7 +200,7 @@ kind = "memory"
         for (more, why) in [
             ("[session]\nsoft_lock = true\n", "(session.soft_lock)"),
             ("[session]\nprofile = \"nist-aal2\"\n", "(session.soft_lock)"),
-            ("[policy]\nmode = \"additive\"\n", "(the policy \"bound-elsewhere\" and 15 more)"),
+            ("[policy]\nmode = \"additive\"\n", "(the policy \"bound-elsewhere\" and "),
             ("[policy]\nenforce = [\"export-burst\"]\n", "(the policy \"export-burst\")"),
             (
                 "[session]\nsoft_lock = true\n[policy]\nenforce = [\"export-burst\"]\n[[routes]]\npath = \"/\"\nrequire = { max_auth_age = \"5m\" }\n",
