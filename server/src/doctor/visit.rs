@@ -105,8 +105,9 @@ fn judge(path: &str, without: &Seen, with_session: &Seen) -> Option<Finding> {
 /// Whose sessions they are.
 pub(super) const USER: &str = "holdfast-doctor";
 
-/// What the doctor says of itself, at the login and with each request: policies ask whoever becomes another client.
-pub(super) const AGENT: &str = concat!("holdfast-doctor/", env!("CARGO_PKG_VERSION"));
+/// What the doctor says of itself, at the login and with each request: policies ask whoever becomes another client. It does
+/// not hold the user's name, which is looked for in what the app was told.
+pub(super) const AGENT: &str = concat!("doctor-of-holdfast/", env!("CARGO_PKG_VERSION"));
 
 /// What policies answer (`spec-notes/risk.md`).
 const POLICIES: [&str; 4] = ["policy_denied", "risk_reprove", "risk_revoked", "risk_step_up"];
