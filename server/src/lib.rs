@@ -38,6 +38,7 @@ mod routes;
 mod secrets;
 mod serve;
 mod sessions;
+mod shares;
 mod signals;
 mod signing;
 mod sinks;

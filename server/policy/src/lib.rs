@@ -15,7 +15,7 @@ pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
 pub use explain::{Explained, Explanation, Saw};
 pub use guard::{
     Answer, Beginning, Demand, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
-    decode_profile, encode_profile, login_json,
+    decode_profile, encode_profile, groups, login_json,
 };
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};

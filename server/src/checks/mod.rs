@@ -346,7 +346,6 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         Decision::Allow => EventName::SessionChecked,
         Decision::Deny | Decision::Reprove | Decision::StepUp => EventName::SessionDenied,
     };
-    let ambiguous = question.route.err().map(|why| why.to_string());
     let refusal = why::refusal(house, question, (verdict, weighed, found), context.now);
     let event = Event {
         event: Some(name),
@@ -358,7 +357,7 @@ fn report(house: &Holdfast, question: &Question<'_>, reported: &Reported<'_>, co
         user_agent: question.user_agent,
         request_id: Some(context.request_id.as_str()),
         trace_id: context.trace_id(),
-        detail: ambiguous.as_deref().or(refusal.as_deref()),
+        detail: refusal.as_deref(),
         tags: question.tags(),
         risk: weighed.map(|weighed| weighed.json.as_str()),
         ..Event::default()

@@ -96,8 +96,7 @@ pub(super) fn tell_others(house: &Holdfast, weighed: &Weighed, session: &Session
         _ => return,
     };
     let why = weighed.answer.outcome.ruling.says().unwrap_or("policies object to a request");
-    // What others were told before is not kept, and need not be said (CAEP §3.8).
-    house.signals.tell_risk(house, session, (level, None), why, context.now);
+    house.signals.tell_risk(house, session, level, why, context.now);
 }
 
 /// Tells, once, that policies have something against a request.

@@ -1,7 +1,6 @@
 //! Whether a request is answered at all, decided before any work is done for it.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -15,6 +14,7 @@ use super::{
     Limit, Limited, Prefix,
     pulse::{PUBLIC, Pulse, WHOLE},
 };
+use crate::shares::Shares;
 
 /// Counts the requests of one listener that are being answered, and turns away what is too much.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Admission {
     is_public: bool,
     in_flight: AtomicUsize,
     /// How many of them each client has.
-    by_prefix: Mutex<HashMap<Prefix, u32>>,
+    by_prefix: Mutex<Shares<Prefix>>,
     /// Grows by the share that is to be turned away; each time it is full, one request is.
     credit: AtomicU32,
 }
@@ -60,16 +60,13 @@ impl Admission {
         if share > 0 && self.is_turn_of_one(share) {
             return Err(Limited::by(Limit::Load));
         }
-        if let Some(client) = client {
-            let mut by_prefix = self.by_prefix.lock();
-            let held = by_prefix.entry(client).or_default();
-            if *held >= (most / OF_ONE_CLIENT).max(1) {
-                return Err(Limited::by(Limit::RequestsPerAddress));
-            }
-            *held += 1;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let of_client = (most / OF_ONE_CLIENT).max(1);
+        if client.is_some_and(|client| !self.by_prefix.lock().add_below(of_client, client)) {
+            return Err(Limited::by(Limit::RequestsPerAddress));
         }
         let admitted = self.admitted(client);
-        if self.in_flight.load(Ordering::Relaxed) > usize::try_from(most).unwrap_or(usize::MAX) {
+        if self.in_flight.load(Ordering::Relaxed) > most {
             return Err(Limited::by(Limit::Requests));
         }
         Ok(admitted)
@@ -114,19 +111,14 @@ impl Admission {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.admission.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let Some(prefix) = self.prefix else { return };
-        let mut by_prefix = self.admission.by_prefix.lock();
-        if let Some(held) = by_prefix.get_mut(&prefix) {
-            *held = held.saturating_sub(1);
-            if *held == 0 {
-                by_prefix.remove(&prefix);
-            }
+        if let Some(prefix) = self.prefix {
+            self.admission.by_prefix.lock().take(&prefix);
         }
     }
 }
 
 /// A client may have this part of the places.
-const OF_ONE_CLIENT: u32 = 8;
+const OF_ONE_CLIENT: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -157,9 +149,9 @@ mod tests {
         let other = admission.admit(now, 32, client(2)).unwrap();
         let unknown: Vec<_> = (0..20).map(|_| admission.admit(now, 32, None).unwrap()).collect();
         drop((held, other, unknown));
-        assert!(admission.by_prefix.lock().is_empty() && admission.in_flight() == 0);
+        assert!(admission.by_prefix.lock().holders() == 0 && admission.in_flight() == 0);
         assert!(admission.admit(now, 32, client(1)).is_ok());
-        assert!(admission.by_prefix.lock().is_empty(), "nor does one that met another limit");
+        assert!(admission.by_prefix.lock().holders() == 0, "nor does one that met another limit");
     }
 
     #[test]

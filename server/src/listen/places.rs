@@ -1,11 +1,11 @@
 //! Places for connections: so many in all, and so many for one address.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{limits::Prefix, telemetry::Metrics};
+use crate::{limits::Prefix, shares::Shares, telemetry::Metrics};
 
 /// The places of one listener. What is remembered is one number for each address that holds a connection.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Taken {
     all: u32,
-    by_prefix: HashMap<Prefix, u32>,
+    by_prefix: Shares<Prefix>,
 }
 
 /// A connection's place, until it is dropped.
@@ -53,12 +53,9 @@ impl Places {
         meter: (Arc<Metrics>, bool),
     ) -> Option<Place> {
         let mut taken = this.taken.lock();
-        if let Some(prefix) = prefix {
-            let held = taken.by_prefix.entry(prefix).or_default();
-            if *held >= most_of_prefix {
-                return None;
-            }
-            *held += 1;
+        let most_of_prefix = usize::try_from(most_of_prefix).unwrap_or(usize::MAX);
+        if prefix.is_some_and(|prefix| !taken.by_prefix.add_below(most_of_prefix, prefix)) {
+            return None;
         }
         taken.all += 1;
         meter.0.connection(meter.1, true);
@@ -70,13 +67,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
         taken.all = taken.all.saturating_sub(1);
-        if let Some(prefix) = self.prefix
-            && let Some(held) = taken.by_prefix.get_mut(&prefix)
-        {
-            *held = held.saturating_sub(1);
-            if *held == 0 {
-                taken.by_prefix.remove(&prefix);
-            }
+        if let Some(prefix) = self.prefix {
+            taken.by_prefix.take(&prefix);
         }
         drop(taken);
         self.meter.0.connection(self.meter.1, false);
@@ -107,6 +99,6 @@ mod tests {
         waiting.await;
         drop(held);
         let taken = places.taken.lock();
-        assert_eq!((taken.all, taken.by_prefix.len()), (0, 0), "nothing is left behind");
+        assert_eq!((taken.all, taken.by_prefix.holders()), (0, 0), "nothing is left behind");
     }
 }

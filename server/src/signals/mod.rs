@@ -131,12 +131,12 @@ impl Signals {
         &self,
         house: &Holdfast,
         session: &Session,
-        (current, previous): (RiskLevel, Option<RiskLevel>),
+        level: RiskLevel,
         why: &str,
         now: UnixTime,
     ) {
         if let Some(transmitter) = &self.transmitter {
-            self.lasting.outgoing.notice_risk(house, transmitter, session, (current, previous), why, now);
+            self.lasting.outgoing.notice_risk(house, transmitter, session, level, why, now);
         }
     }
 }

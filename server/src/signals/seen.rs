@@ -7,6 +7,8 @@ use holdfast_store::{Backend, Keeping, NoteKind, Store, Unavailable};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 
+use crate::shares::Shares;
+
 /// Which tokens were taken.
 #[derive(Default)]
 pub(crate) struct Seen(RwLock<Table>);
@@ -14,7 +16,7 @@ pub(crate) struct Seen(RwLock<Table>);
 #[derive(Default)]
 struct Table {
     tokens: HashMap<SeenKey, Token>,
-    of_receivers: HashMap<Arc<str>, usize>,
+    of_receivers: Shares<Arc<str>>,
 }
 
 struct Token {
@@ -48,14 +50,15 @@ impl Seen {
     /// # Errors
     /// [`Unavailable`]: it is not known what it remembers.
     pub(crate) async fn take_in(&self, store: &Store) -> Result<(), Unavailable> {
-        for (key, value) in store.notes(NoteKind::Signals).await? {
+        let notes = store.notes(NoteKind::Signals).await?;
+        let mut table = self.0.write();
+        for (key, value) in notes {
             let Some(Ok(key)) = key.strip_prefix(PREFIX).map(SeenKey::try_from) else { continue };
             // One that cannot be read is kept for good: to forget it might let a token have its effect twice.
             let read = value
                 .split_first_chunk()
                 .and_then(|(until, by)| Some((until, std::str::from_utf8(by).ok()?)));
             let (until, by) = read.map_or((u64::MAX, ""), |(until, by)| (u64::from_be_bytes(*until), by));
-            let mut table = self.0.write();
             if !table.tokens.contains_key(&key) {
                 table.insert(key, UnixTime::from_millis(until), by);
             }
@@ -79,7 +82,7 @@ impl Seen {
         receiver: &str,
         until: UnixTime,
     ) -> Result<(), Unavailable> {
-        if self.0.read().count_of(receiver) >= MOST {
+        if self.0.read().of_receivers.of(receiver) >= MOST {
             return Err(Unavailable::new(FULL));
         }
         let value = [&until.as_millis().to_be_bytes(), receiver.as_bytes()].concat();
@@ -104,33 +107,17 @@ impl Seen {
 }
 
 impl Table {
-    fn count_of(&self, receiver: &str) -> usize {
-        self.of_receivers.get(receiver).copied().unwrap_or_default()
-    }
-
     fn insert(&mut self, key: SeenKey, until: UnixTime, receiver: &str) {
-        let by = match self.of_receivers.get_key_value(receiver) {
-            Some((name, _)) => Arc::clone(name),
-            None => Arc::from(receiver),
-        };
-        *self.of_receivers.entry(Arc::clone(&by)).or_default() += 1;
+        let by = self.of_receivers.holder(receiver).map_or_else(|| receiver.into(), Arc::clone);
+        self.of_receivers.add(Arc::clone(&by));
         if let Some(former) = self.tokens.insert(key, Token { until, by }) {
-            self.uncount(&former);
+            self.of_receivers.take(&former.by);
         }
     }
 
     fn remove(&mut self, key: &SeenKey) {
         if let Some(token) = self.tokens.remove(key) {
-            self.uncount(&token);
-        }
-    }
-
-    fn uncount(&mut self, token: &Token) {
-        if let Some(count) = self.of_receivers.get_mut(&token.by) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.of_receivers.remove(&token.by);
-            }
+            self.of_receivers.take(&token.by);
         }
     }
 }
@@ -162,14 +149,14 @@ mod tests {
         seen.remember(&store, two, "other", late).await.unwrap();
         let again = Seen::load(&store).await.unwrap();
         assert!(again.knows(&one) && again.knows(&two));
-        assert_eq!(["idp", "other", ""].map(|name| again.0.read().count_of(name)), [1, 1, 0]);
+        assert_eq!(["idp", "other", ""].map(|name| again.0.read().of_receivers.of(name)), [1, 1, 0]);
         again.take_in(&store).await.unwrap();
-        assert_eq!(again.0.read().count_of("idp"), 1, "what is known is not counted twice");
+        assert_eq!(again.0.read().of_receivers.of("idp"), 1, "what is known is not counted twice");
         again.tidy(&store, UnixTime::from_secs(9)).await.unwrap();
         assert!(again.knows(&one));
         again.tidy(&store, soon).await.unwrap();
         assert!(!again.knows(&one) && again.knows(&two));
-        assert_eq!(["idp", "other"].map(|name| again.0.read().count_of(name)), [0, 1]);
+        assert_eq!(["idp", "other"].map(|name| again.0.read().of_receivers.of(name)), [0, 1]);
         assert_eq!(store.notes(NoteKind::Signals).await.unwrap().len(), 1);
     }
 
@@ -188,7 +175,7 @@ mod tests {
         seen.remember(&store, key, "other", late).await.unwrap();
         // The same token again counts once.
         seen.remember(&store, key, "other", late).await.unwrap();
-        assert_eq!(["idp", "other"].map(|name| seen.0.read().count_of(name)), [MOST, 1]);
+        assert_eq!(["idp", "other"].map(|name| seen.0.read().of_receivers.of(name)), [MOST, 1]);
         seen.0.write().remove(&SeenKey::default());
         seen.remember(&store, Seen::key("https://id.example", "2"), "idp", late).await.unwrap();
     }

@@ -462,7 +462,7 @@ const STREAM: &[u8] = b"stream\0";
 const WAITING: &[u8] = b"waiting\0";
 
 /// The last of so many equal parts is kept for what does not yield.
-const FIFTHS: usize = 5;
+pub(super) const FIFTHS: usize = 5;
 
 const OVERFLOWN: &str =
     "more events wait than are kept for this stream; enable it again to get them, later ones are lost";

@@ -16,6 +16,8 @@ use holdfast_store::{Backend, Keeping, NoteKind, Store, Unavailable};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+use crate::shares::Shares;
+
 /// What was told of every user and session.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -23,7 +25,7 @@ pub(crate) struct Told {
     users: RwLock<HashMap<Arc<str>, Users>>,
     sessions: RwLock<HashMap<SessionId, Hearing>>,
     /// How many of them each receiver was the first to tell of, by its name.
-    of_receivers: RwLock<HashMap<Box<str>, usize>>,
+    of_receivers: RwLock<Shares<Box<str>>>,
     count: AtomicUsize,
     /// Whoever changes something holds this, so that memory and store see the changes in the same order.
     changing: tokio::sync::Mutex<()>,
@@ -178,7 +180,7 @@ impl Told {
     ) -> Result<Result<(), Full>, Unavailable> {
         let _turn = self.changing.lock().await;
         let known = self.of(whom);
-        if known.is_none() && self.count_of(receiver) >= MOST {
+        if known.is_none() && self.of_receivers.read().of(receiver) >= MOST {
             return Ok(Err(Full));
         }
         let known = known.unwrap_or_else(|| Hearing { by: receiver.into(), ..Hearing::default() });
@@ -213,10 +215,6 @@ impl Told {
         }
     }
 
-    fn count_of(&self, receiver: &str) -> usize {
-        self.of_receivers.read().get(receiver).copied().unwrap_or_default()
-    }
-
     fn put(&self, whom: &Whom, hearing: Hearing) {
         let by = hearing.by.clone();
         let former = match whom {
@@ -226,7 +224,7 @@ impl Told {
             Whom::Session(id) => self.sessions.write().insert(*id, hearing),
         };
         if former.is_none() {
-            *self.of_receivers.write().entry(by).or_default() += 1;
+            self.of_receivers.write().add(by);
             self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -237,13 +235,7 @@ impl Told {
             Whom::Session(id) => self.sessions.write().remove(id),
         };
         if let Some(former) = former {
-            let mut of_receivers = self.of_receivers.write();
-            if let Some(count) = of_receivers.get_mut(&former.by) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    of_receivers.remove(&former.by);
-                }
-            }
+            self.of_receivers.write().take(&former.by);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -410,7 +402,7 @@ mod tests {
             assert_eq!(told.take_in(&here).await.unwrap(), 0);
             let risk = |user| told.about("shop", user, session()).unwrap().risk.unwrap().0;
             assert_eq!((risk("alice"), risk("bob")), (RiskLevel::Low, RiskLevel::High));
-            assert_eq!(told.count_of("idp"), 2, "nothing is counted twice");
+            assert_eq!(told.of_receivers.read().of("idp"), 2, "nothing is counted twice");
         }
     }
 
@@ -454,10 +446,10 @@ mod tests {
         assert_eq!(tell("idp", &alice()).await, Ok(()), "it is known, and counted as the other's");
         // What was kept is counted again after a restart.
         let (again, _) = Told::load(&store).await.unwrap();
-        assert_eq!((again.count_of("idp"), again.count_of("other")), (1, 1));
+        assert_eq!((again.of_receivers.read().of("idp"), again.of_receivers.read().of("other")), (1, 1));
         // All but two were told at no time.
         told.tidy(&store, NOW).await.unwrap();
-        assert_eq!((told.count_of("idp"), told.count_of("other")), (1, 1));
+        assert_eq!((told.of_receivers.read().of("idp"), told.of_receivers.read().of("other")), (1, 1));
         assert_eq!(tell("idp", &Whom::Session(session())).await, Ok(()));
     }
 }

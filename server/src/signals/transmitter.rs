@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     key::RsaSigner,
-    stream::{Enqueued, Room, Slot, Streams, yields},
+    stream::{Enqueued, FIFTHS, Room, Slot, Streams, yields},
 };
 use crate::{
     cache::Cache,
@@ -96,7 +96,7 @@ pub(super) struct Noticed {
 enum More {
     Assurance { namespace: &'static str, level: String },
     Nothing,
-    Risk { current: RiskLevel, previous: Option<RiskLevel>, why: String },
+    Risk { level: RiskLevel, why: String },
 }
 
 impl Default for Outgoing {
@@ -184,13 +184,13 @@ impl Outgoing {
         house: &Holdfast,
         transmitter: &Transmitter,
         session: &Session,
-        (current, previous): (RiskLevel, Option<RiskLevel>),
+        level: RiskLevel,
         why: &str,
         now: UnixTime,
     ) {
         let kind = EventType::RiskLevelChange;
         if transmitter.wants(kind) {
-            let more = More::Risk { current, previous, why: why.to_owned() };
+            let more = More::Risk { level, why: why.to_owned() };
             self.send(
                 house,
                 Noticed::of(kind, session, now, Entity::Policy, "the risk rules decided so", more),
@@ -259,7 +259,8 @@ impl Noticed {
         match &self.more {
             More::Assurance { namespace, level } => claims.assurance(namespace, level, None),
             More::Nothing => claims,
-            More::Risk { current, previous, why } => claims.risk(*current, *previous, why),
+            // What others were told before is not kept, and need not be said (CAEP §3.8).
+            More::Risk { level, why } => claims.risk(*level, None, why),
         }
     }
 }
@@ -410,7 +411,7 @@ pub(crate) const EVENTS: [EventType; 5] = SUPPORTED;
 
 /// Logins of a busy morning, while the disk is slow.
 const MOST_ON_THE_WAY: usize = 16_384;
-const KEPT_FOR_ENDS: usize = MOST_ON_THE_WAY / 5;
+const KEPT_FOR_ENDS: usize = MOST_ON_THE_WAY / FIFTHS;
 
 const BATCH: usize = 64;
 

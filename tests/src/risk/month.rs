@@ -124,7 +124,7 @@ impl<'a> Month<'a> {
                 if let Some(thief) = self.due(second, device, Attack::is_at_login) {
                     self.phish(&thief, second, &browser)?;
                 }
-                if self.is_in_force(second) {
+                if self.is_in_force(now) {
                     self.counts.logins += 1;
                 }
                 let record = self.login(device, &request);
@@ -134,7 +134,7 @@ impl<'a> Month<'a> {
         if !self.desk.cookie_lives(&record, now) {
             self.prove(&mut record, &request, &mut state)?;
         }
-        if self.is_in_force(second) {
+        if self.is_in_force(now) {
             self.counts.requests += 1;
             record = self.ask(device, record, &request, &mut state)?;
         } else {
@@ -211,12 +211,12 @@ impl<'a> Month<'a> {
         self.desk.login(self.person.id, name.as_deref(), request)
     }
 
-    const fn is_in_force(&self, second: u64) -> bool {
-        second >= self.setting.in_force_from
+    fn is_in_force(&self, now: UnixTime) -> bool {
+        now >= at(self.setting.in_force_from)
     }
 
     fn prove(&mut self, record: &mut Record, request: &Request<'_>, state: &mut State) -> Result<()> {
-        if request.now >= at(self.setting.in_force_from) {
+        if self.is_in_force(request.now) {
             self.counts.proofs += 1;
         }
         state.signed_at.retain(|at| request.now.since(*at) < Duration::from_secs(9 * 60));

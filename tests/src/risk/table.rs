@@ -1,10 +1,6 @@
 //! What came of it, as a table.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{collections::BTreeMap, fmt};
 
 use super::{Attack, Binding, Counts, Simulation};
 
@@ -134,19 +130,13 @@ impl fmt::Display for Table {
 /// Runs them on as many processors as there are, and gives what was counted in their order.
 fn at_once(simulations: &[Simulation]) -> anyhow::Result<Vec<Counts>> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((place, simulation)) = {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            simulations.get(place).map(|simulation| (place, simulation))
-        } {
-            done.push((place, simulation.run()?));
-        }
-        anyhow::Ok(done)
+    // Each worker gets one in so many: those of one column, which take as long as each other, go to several.
+    let work = |worker: usize| {
+        let own = simulations.iter().enumerate().skip(worker).step_by(workers);
+        own.map(|(place, simulation)| Ok((place, simulation.run()?))).collect::<anyhow::Result<Vec<_>>>()
     };
     let mut all = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
         let done = workers
             .into_iter()
             .map(|worker| worker.join().map_err(|_panic| anyhow::anyhow!("a simulation has panicked"))?);

@@ -26,7 +26,7 @@ pub use demand::Demand;
 pub use memory::Memory;
 use memory::{Key, Seen};
 pub use note::{decode_profile, encode_profile};
-pub use question::{Question, Target};
+pub use question::{Question, Target, groups};
 
 use super::{Policies, Ruling};
 

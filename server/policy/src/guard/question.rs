@@ -96,7 +96,7 @@ impl Question<'_> {
     pub(super) fn subject(&self) -> Subject {
         Subject {
             user: self.record.user.clone(),
-            groups: groups(self.record),
+            groups: self.record.attributes.as_deref().map(groups).and_then(Result::ok).unwrap_or_default(),
             app: (&*self.record.app).into(),
             method: method(self.target.method).into(),
             route: self.target.pattern.into(),
@@ -160,15 +160,17 @@ pub(super) fn strength(record: &Record) -> Option<Strength> {
     says_something.then(|| Strength::of(auth.acr.as_deref(), &auth.amr))
 }
 
-/// The groups that the app has named. Attributes without any, or with something else in that place, name none.
-fn groups(record: &Record) -> Vec<Box<str>> {
+/// The groups that an app has named, of the `attributes` of a session. Attributes without any name none.
+///
+/// # Errors
+/// If something else stands in their place.
+pub fn groups(attributes: &str) -> Result<Vec<Box<str>>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Attributes {
         #[serde(default)]
         groups: Vec<Box<str>>,
     }
-    let attributes = record.attributes.as_deref().map(serde_json::from_str::<Attributes>);
-    attributes.and_then(Result::ok).map(|attributes| attributes.groups).unwrap_or_default()
+    serde_json::from_str::<Attributes>(attributes).map(|attributes| attributes.groups)
 }
 
 /// The tag of routes that export data.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use holdfast_core::session::{Client, DeviceId, Login, MalformedDeviceId};
+use holdfast_policy::groups;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -154,19 +155,9 @@ fn accept_attributes(raw: &RawValue) -> Result<Box<str>, Problem> {
 
 /// Policies ask for the groups: those that they could not read would be none, and a policy against them would be silent.
 fn refuse_bad_groups(attributes: &str) -> Result<(), Problem> {
-    #[derive(Deserialize)]
-    struct Attributes {
-        #[serde(default)]
-        groups: Vec<Box<str>>,
-    }
-    let read = serde_json::from_str::<Attributes>(attributes);
     let is_group = |group: &str| (1..=MAX_GROUP_BYTES).contains(&group.len());
-    match read {
-        Ok(Attributes { groups })
-            if groups.len() <= MAX_GROUPS && groups.iter().all(|group| is_group(group)) =>
-        {
-            Ok(())
-        }
+    match groups(attributes) {
+        Ok(groups) if groups.len() <= MAX_GROUPS && groups.iter().all(|group| is_group(group)) => Ok(()),
         Ok(_) | Err(_) => Err(Problem::bad_request(
             "attributes.groups, if it is there, must be there once and be a list of at most 64 texts of 1 to 128 bytes",
         )),
