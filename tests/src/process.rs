@@ -58,6 +58,13 @@ impl HoldfastProcess {
         self.group.finish()
     }
 
+    /// Ends the server in order, and gives all that it has logged.
+    pub async fn log_at_its_end(self) -> Result<String> {
+        let file = log_file(&self.directory);
+        ensure!(self.stop().await?.success(), "it did not end in order");
+        Ok(std::fs::read_to_string(file)?)
+    }
+
     /// Has the server read its configuration again.
     pub fn hang_up(&self) -> Result<()> {
         self.group.signal(Signal::HUP)

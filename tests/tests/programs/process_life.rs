@@ -147,7 +147,8 @@ async fn a_start_warns_of_what_check_config_warns_of() -> Result<()> {
     ];
     let checked = spoken(&stage.run(&["check-config", "--config", "holdfast.toml"], &[])?);
     let server = stage.start().await?;
-    let log = server.log();
+    // The log is written beside the answers, and is whole when the server has ended.
+    let log = server.log_at_its_end().await?;
     for warning in &warnings {
         // The relative name is what the server was given.
         let warning = warning.replace(&format!("{}/", stage.path().display()), "");
@@ -156,7 +157,6 @@ async fn a_start_warns_of_what_check_config_warns_of() -> Result<()> {
             assert!(said.contains(before) && said.contains(after), "{warning}: {said}");
         }
     }
-    server.kill()?;
     Ok(())
 }
 
