@@ -35,14 +35,8 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     let Ok(swept) = house.store.sweep(now, BATCH, &judge).await else { return };
     for session in swept.ended {
         let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-        let context = Context {
-            now,
-            peer: Peer::Address(unspecified),
-            client_ip: unspecified,
-            request_id: ids.next(),
-            trace: None,
-        };
-        record_end(house, &session, &context);
+        let context = Context { peer: Peer::Address(unspecified), ..Context::of_our_own(now, ids) };
+        record_end(house, &session, None, &context);
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
     Report::default().note(&format!("{users} users, {days} days, seed {seed}\n"));
     let table = Table::of(users, days, seed)?;
     Report::default().note(&table.to_string());
-    if let Some((name, quiet, robbed)) = table.columns().first() {
+    for (name, quiet, robbed) in table.columns() {
         Report::default().note(&format!("{name}: some of what was demanded, and thieves that were served"));
         for example in quiet.examples.iter().chain(&robbed.unstopped) {
             Report::default().note(example);

@@ -17,6 +17,6 @@ pub use guard::{
     Answer, Beginning, Demand, Locate, Memory, Outcome, Proved, Question, Recorded, Target, UnreadableRisk,
     decode_profile, encode_profile, groups, login_json,
 };
-pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED};
+pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED, STRICT_UNBOUND};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};
 pub use thresholds::Thresholds;

@@ -319,5 +319,8 @@ fn permits_everything(policy: &Policy) -> bool {
 /// The policies that ship.
 pub const SHIPPED: &str = include_str!("default.cedar");
 
+/// One that is stricter with sessions without a key, to be appended to those.
+pub const STRICT_UNBOUND: &str = include_str!("strict-unbound.cedar");
+
 /// What policies can see.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");

@@ -196,9 +196,9 @@ pub(crate) async fn check(
     question: &Question<'_>,
     context: &Context,
 ) -> Result<Answer, Trouble> {
-    let Judged { verdict, found, foreign, confirms, nonce, refused } =
+    let Judged { verdict, found, foreign, confirms, is_replaced, nonce, refused } =
         judge(house, question, context).await?;
-    let weighed = weigh(house, question, &verdict, found.as_ref(), context).await?;
+    let weighed = weigh(house, question, &verdict, found.as_ref(), is_replaced, context).await?;
     let Ruled { verdict, says, ended } = match &weighed {
         Some(weighed) => rule_on(house, verdict, weighed, found.as_ref(), context).await?,
         None => Ruled { verdict, says: None, ended: None },
@@ -267,6 +267,8 @@ struct Judged {
     foreign: Option<Arc<AccessToken>>,
     /// The cookie is of a bound generation: its browser has stored what binding gave it. Or the proof has a nonce.
     confirms: bool,
+    /// The cookie is of the generation before the session's.
+    is_replaced: bool,
     /// A nonce for the client's next proof.
     nonce: Option<HeaderValue>,
     /// Why token or proof were not taken.
@@ -280,6 +282,7 @@ impl Judged {
             found: None,
             foreign: None,
             confirms: false,
+            is_replaced: false,
             nonce: None,
             refused: None,
         }
@@ -325,8 +328,16 @@ async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> 
         let requirements = &question.demands.requirements;
         judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
     });
-    let confirms = cookie.get().generation > 0;
-    Ok(Judged { verdict, found: Some(found), confirms, ..Judged::denied(verdict.reason) })
+    let generation = cookie.get().generation;
+    let binding = found.session.record().binding.as_deref();
+    let is_replaced = binding.is_some_and(|binding| generation < binding.generation);
+    Ok(Judged {
+        verdict,
+        found: Some(found),
+        confirms: generation > 0,
+        is_replaced,
+        ..Judged::denied(verdict.reason)
+    })
 }
 
 /// What is told of a judged request.

@@ -10,7 +10,7 @@ use holdfast_policy::{Demand, Effect};
 use holdfast_ssf::RiskLevel;
 use holdfast_store::{Backend, Found};
 
-use super::Question;
+use super::{Question, why::of_policies};
 use crate::{
     context::Context,
     error::Trouble,
@@ -28,13 +28,14 @@ pub(super) async fn weigh(
     question: &Question<'_>,
     verdict: &Verdict,
     found: Option<&Found>,
+    is_replaced: bool,
     context: &Context,
 ) -> Result<Option<Weighed>, Trouble> {
     let Some(found) = found.filter(|_| verdict.decision == Decision::Allow || verdict.stale_copy) else {
         return Ok(None);
     };
     let is_proved = matches!(question.authorization, Authorization::Dpop(_));
-    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy };
+    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy, is_replaced };
     risk::weigh(house, question, found.session.record(), sees, context).await.map(Some)
 }
 
@@ -75,7 +76,8 @@ pub(super) async fn rule_on(
         },
         Some(Effect::Deny) => answer(Decision::Deny, Reason::PolicyDenied),
         Some(Effect::Revoke) => {
-            sessions::end(house, record.id, EndReason::Risk, context).await?;
+            let why = of_policies(&house.risk.policies, ruling, &weighed.answer.outcome.assessment);
+            sessions::end_because(house, record.id, EndReason::Risk, Some(&why), context).await?;
             // Read again, since another request may have ended it first, and for a reason of its own.
             ended = house.store.load(record.id).await?;
             answer(Decision::Deny, Reason::RiskRevoked)

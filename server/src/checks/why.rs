@@ -84,7 +84,7 @@ fn unmet(question: &Question<'_>, reason: Reason, session: &Session, now: UnixTi
 }
 
 /// What the strongest policy has against a request, from what, and who else has something against it.
-fn of_policies(policies: &Policies, ruling: &Ruling, assessment: &Assessment) -> String {
+pub(super) fn of_policies(policies: &Policies, ruling: &Ruling, assessment: &Assessment) -> String {
     let strongest = ruling.hits.iter().find(|hit| Some(hit.mode.allows(hit.decision)) == ruling.effect);
     let Some(strongest) = strongest else {
         return match ruling.errors.first() {

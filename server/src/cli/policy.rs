@@ -12,7 +12,8 @@ use std::{
 use clap::{Args, Subcommand};
 use holdfast_audit::format::shown;
 use holdfast_policy::{
-    Effect, Explained, Explanation, Modes, Policies, Recorded, Ruling, SHIPPED, Saw, Situation, Subject,
+    Effect, Explained, Explanation, Modes, Policies, Recorded, Ruling, SHIPPED, STRICT_UNBOUND, Saw,
+    Situation, Subject,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,7 +37,14 @@ enum Command {
     /// Says what policies would have done about the requests of an audit trail.
     Replay(Replay),
     /// Prints the policies that ship, to begin from.
-    Show,
+    Show(Show),
+}
+
+#[derive(Args, Debug, PartialEq, Eq)]
+struct Show {
+    /// With the one that asks whoever has no key at each change of line.
+    #[arg(long)]
+    strict_unbound: bool,
 }
 
 #[derive(Args, Debug, PartialEq, Eq)]
@@ -123,7 +131,10 @@ pub(super) fn policy(arguments: &Arguments, environment: Vec<(String, String)>) 
         Command::Replay(replay) => {
             replay.which.read(environment).and_then(|policies| replay_all(replay, &policies))
         }
-        Command::Show => Ok(Exit::done(SHIPPED.trim_end())),
+        Command::Show(show) => {
+            let stricter = if show.strict_unbound { ["\n", STRICT_UNBOUND].concat() } else { String::new() };
+            Ok(Exit::done([SHIPPED, &stricter].concat().trim_end()))
+        }
     };
     answer.unwrap_or_else(|exit| exit)
 }
@@ -569,6 +580,21 @@ mod tests {
             code == 2 && words.contains("own.cedar: ") && words.ends_with("those that there are: a"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn what_is_shown_can_be_put_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.cedar");
+        for strict_unbound in [false, true] {
+            let shown = policy(&Arguments { command: Command::Show(Show { strict_unbound }) }, Vec::new());
+            std::fs::write(&file, &shown.words).unwrap();
+            let check = Check { file: Some(file.clone()), config: None };
+            let checked = policy(&Arguments { command: Command::Check(check) }, Vec::new());
+            assert_eq!((shown.code, checked.code), (0, 0), "{}", checked.words);
+            let is_listed = checked.words.contains("step_up   enforce  unbound-other-line");
+            assert_eq!(is_listed, strict_unbound, "{}", checked.words);
+        }
     }
 
     #[test]

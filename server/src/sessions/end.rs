@@ -23,6 +23,17 @@ pub(crate) async fn end(
     reason: EndReason,
     context: &Context,
 ) -> Result<Option<Arc<Session>>, Trouble> {
+    end_because(house, id, reason, None, context).await
+}
+
+/// The same, with a sentence that says why.
+pub(crate) async fn end_because(
+    house: &Holdfast,
+    id: SessionId,
+    reason: EndReason,
+    why: Option<&str>,
+    context: &Context,
+) -> Result<Option<Arc<Session>>, Trouble> {
     for _ in 0..MOST_RACES {
         let Some(found) = house.store.load(id).await? else { return Ok(None) };
         // What the clock has ended keeps its reason; the sweeper writes it down.
@@ -32,7 +43,7 @@ pub(crate) async fn end(
         let Some(ended) = found.session.end(reason, context.now) else { return Ok(None) };
         match house.store.replace(ended.clone()).await? {
             Replacement::Replaced => {
-                record_end(house, &ended, context);
+                record_end(house, &ended, why, context);
                 return Ok(Some(Arc::new(ended)));
             }
             Replacement::Conflict => {}
@@ -85,8 +96,9 @@ pub(crate) async fn replace_presented(
     Ok(())
 }
 
-pub(crate) fn record_end(house: &Holdfast, session: &Session, context: &Context) {
+pub(crate) fn record_end(house: &Holdfast, session: &Session, why: Option<&str>, context: &Context) {
     house.risk.memory.forget(session.record());
     let reason = session.record().ended.map(|ended| ended.reason.as_str());
-    house.record_of(EventName::SessionEnded, session, context, Event { reason, ..Event::default() });
+    let event = Event { reason, detail: why, ..Event::default() };
+    house.record_of(EventName::SessionEnded, session, context, event);
 }

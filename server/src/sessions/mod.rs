@@ -6,7 +6,7 @@ mod presented;
 mod turns;
 
 pub(crate) use begin::{Begun, begin, enforce_cap, open, regenerate};
-pub(crate) use end::{end, end_of_user, record_end};
+pub(crate) use end::{end, end_because, end_of_user, record_end};
 pub(crate) use presented::{presented, presented_to_end};
 pub(crate) use turns::Turns;
 

@@ -9,9 +9,11 @@ use holdfast_core::{
     jose::PublicKey,
     policy::{SessionPolicy, Unbound},
     risk::{ClientFields, Posture, Profile, Told},
-    session::{Auth, Binding, Client, Record},
+    session::{Auth, Binding, Client, DeviceId, Record},
 };
-use holdfast_policy::{Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Target};
+use holdfast_policy::{
+    Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, SHIPPED, STRICT_UNBOUND, Target,
+};
 
 use super::{random::hash, world::World};
 
@@ -51,18 +53,20 @@ pub(crate) struct Answer {
 }
 
 impl Desk {
-    /// A desk in this world, with the policies that ship in force.
+    /// A desk in this world, with the policies that ship in force, and those that are stricter without a key if that is asked for.
     ///
     /// # Errors
     /// If the world's databases are not taken.
-    pub(crate) fn new(world: &World) -> Result<Self> {
+    pub(crate) fn new(world: &World, strict: bool) -> Result<Self> {
+        let text = if strict { [SHIPPED, "\n", STRICT_UNBOUND].concat() } else { SHIPPED.to_owned() };
+        let policies = Policies::parse(&text, &Modes::default());
         let [city, asn, anonymous] = world.databases();
         let database = |kind, made: crate::mmdb::Mmdb| {
             Database::parse(kind, made.to_bytes()).map_err(anyhow::Error::msg).context("a database")
         };
         Ok(Self {
             memory: Memory::new(),
-            policies: Arc::new(Policies::shipped(&Modes::default())),
+            policies: Arc::new(policies.map_err(|problems| anyhow::anyhow!("{problems}"))?),
             databases: [
                 database(Kind::City, city)?,
                 database(Kind::Asn, asn)?,
@@ -79,7 +83,7 @@ impl Desk {
 
     /// A login with a password and a second factor, by a device that the app has a name for if it names any.
     pub(crate) fn login(&mut self, user: u64, device: Option<&str>, request: &Request<'_>) -> Record {
-        let record = self.record(user, request, request.now);
+        let record = self.record(user, device, request, request.now);
         let beginning = Beginning { ip: Some(request.ip), user_agent: request.fields.user_agent, device };
         let profile = self.profiles.entry(user).or_default();
         let find = |address| locate(address, &self.databases);
@@ -89,7 +93,8 @@ impl Desk {
 
     /// The user has authenticated again: the session goes on under another id, and has to be bound again.
     pub(crate) fn regenerate(&mut self, user: u64, former: &Record, request: &Request<'_>) -> Record {
-        let next = self.record(user, request, former.began_at);
+        let device = former.client.as_deref().and_then(|client| client.device_id.as_ref());
+        let next = self.record(user, device.map(DeviceId::as_str), request, former.began_at);
         self.memory.follow(former, &next, true, request.now);
         next
     }
@@ -150,6 +155,8 @@ impl Desk {
             target: Target { method: "GET", pattern, tags },
             is_proved: false,
             is_stale_copy: false,
+            // Thieves here are stopped, or served, before the owner's next proof.
+            is_replaced: false,
             posture: Posture::Unmanaged,
             told: Told::default(),
             now: request.now,
@@ -182,7 +189,13 @@ impl Desk {
         self.memory.sweep(now.after(Duration::from_secs(30 * 86_400)));
     }
 
-    fn record(&mut self, user: u64, request: &Request<'_>, began_at: UnixTime) -> Record {
+    fn record(
+        &mut self,
+        user: u64,
+        device: Option<&str>,
+        request: &Request<'_>,
+        began_at: UnixTime,
+    ) -> Record {
         self.begun += 1;
         let id = u128::from(hash(&[self.begun, 1])) << 64 | u128::from(hash(&[self.begun, 2]));
         Record {
@@ -195,7 +208,7 @@ impl Desk {
             client: Some(Box::new(Client {
                 ip: Some(request.ip),
                 user_agent: request.fields.user_agent.map(Arc::from),
-                device_id: None,
+                device_id: device.and_then(|device| device.parse().ok()),
             })),
             attributes: None,
             grant: None,

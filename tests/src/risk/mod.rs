@@ -43,6 +43,8 @@ pub struct Simulation {
     pub tells_handshake: bool,
     /// Whether the app has a name for each device (`client.device_id`).
     pub names_devices: bool,
+    /// Whether sessions without a key are asked about each change of line (`strict-unbound.cedar`).
+    pub strict: bool,
     /// Seconds between two requests of a user who uses a device, on average.
     pub pause: u64,
     /// Whether there are thieves.
@@ -56,7 +58,7 @@ impl Simulation {
     /// If the world's databases or the policies are not in order.
     pub fn run(&self) -> Result<Counts> {
         let (world, mut counts) = (World::new(), Counts::default());
-        let (mut desk, seed) = (Desk::new(&world)?, Random::new(self.seed));
+        let (mut desk, seed) = (Desk::new(&world, self.strict)?, Random::new(self.seed));
         let setting = Setting {
             tells_handshake: self.tells_handshake,
             names_devices: self.names_devices,

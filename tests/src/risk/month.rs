@@ -207,7 +207,7 @@ impl<'a> Month<'a> {
 
     /// A login on one of the user's devices.
     fn login(&mut self, device: usize, request: &Request<'_>) -> Record {
-        let name = self.setting.names_devices.then(|| format!("device {device} of {}", self.person.id));
+        let name = self.setting.names_devices.then(|| format!("device-{device}-of-{}", self.person.id));
         self.desk.login(self.person.id, name.as_deref(), request)
     }
 
@@ -241,7 +241,7 @@ impl<'a> Month<'a> {
         let fields = proxy.fields(self.setting.tells_handshake);
         let request = Request { ip, fields, is_export: false, now: at(second) };
         // The victim's browser keeps what the app knows it by for the app's own address.
-        let name = self.setting.names_devices.then(|| format!("a proxy before {}", self.person.id));
+        let name = self.setting.names_devices.then(|| format!("proxy-before-{}", self.person.id));
         let mut record = self.desk.login(self.person.id, name.as_deref(), &request);
         if thief.attack == Attack::ProxyBinds {
             self.desk.prove(self.person.id, &mut record, &request)?;

@@ -18,13 +18,14 @@ impl Table {
     /// As [`Simulation::run`].
     pub fn of(users: u64, days: u64, seed: u64) -> anyhow::Result<Self> {
         let columns = [
-            ("all devices bind", Binding::All, false, true),
-            ("all bind, the app names no devices", Binding::All, false, false),
-            ("computers bind", Binding::Computers, false, true),
-            ("none binds", Binding::None, false, true),
-            ("none binds, JA4 is told", Binding::None, true, true),
+            ("all devices bind", Binding::All, false, true, false),
+            ("all bind, the app names no devices", Binding::All, false, false, false),
+            ("computers bind", Binding::Computers, false, true, false),
+            ("none binds", Binding::None, false, true, false),
+            ("none binds, JA4 is told", Binding::None, true, true, false),
+            ("none binds, strict", Binding::None, false, true, true),
         ];
-        let simulation = |(_, binding, tells_handshake, names_devices), thieves| {
+        let simulation = |(_, binding, tells_handshake, names_devices, strict), thieves| {
             let pause = PAUSE;
             let observed = OBSERVED;
             Simulation {
@@ -35,6 +36,7 @@ impl Table {
                 binding,
                 tells_handshake,
                 names_devices,
+                strict,
                 pause,
                 thieves,
             }

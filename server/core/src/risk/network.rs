@@ -49,6 +49,35 @@ impl Network {
     }
 }
 
+/// The line that an address is of, to be compared and not to be kept: whoever has the same one is the same customer, or
+/// behind the same translator. All of an IPv4 address, and the 64 bits of an IPv6 one in which a client has its privacy
+/// addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Line([u8; 8]);
+
+impl Line {
+    /// The line of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                // Nobody is given ::/8, so that no line is one of both versions.
+                Self([0, 0, 0, 0, a, b, c, d])
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Line(..)")
+    }
+}
+
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -118,6 +147,16 @@ mod tests {
         assert!(!network("81.2.69.142").shares_site(&network("2001:480::1")));
         assert_eq!(network("81.2.69.142").to_string(), "81.2.69.0/24");
         assert_eq!(network("2001:480:0:1::1").to_string(), "2001:480:0:1::/64");
+    }
+
+    #[test]
+    fn a_line_is_one_customers() {
+        let line = |text: &str| Line::of(text.parse().unwrap());
+        assert_eq!(line("81.2.69.142"), line("::ffff:81.2.69.142"));
+        assert_ne!(line("81.2.69.142"), line("81.2.69.143"));
+        assert_eq!(line("2001:480::1"), line("2001:480::ffff:1:2:3"));
+        assert_ne!(line("2001:480:0:1::1"), line("2001:480:0:2::1"));
+        assert_eq!(format!("{:?}", line("81.2.69.142")), "Line(..)");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
     client::Client,
     export::Exports,
     login::weigh_network,
-    network::Network,
+    network::{Line, Network},
     place::{Location, Place},
     profile::{Profile, Sighting},
     signal::{Score, Signal, SignalName},
@@ -24,8 +24,12 @@ use crate::{SessionId, UnixTime};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trail {
     believed: Option<Sighting>,
+    /// The owner's line there, if it is known.
+    line: Option<Line>,
     client: Option<(Client, UnixTime)>,
     proofs: Vec<Proof>,
+    /// The last requests that needed a proof and had none.
+    sought: Vec<Sought>,
     exports: Exports,
     stale_at: Option<UnixTime>,
     /// What was suspected at the login. Only another login clears it.
@@ -38,6 +42,20 @@ pub struct Trail {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Proof {
     network: Network,
+    /// Nothing if the device proved its key by the other version of the protocol.
+    line: Option<Line>,
+    location: Location,
+    agent: Agent,
+    at: UnixTime,
+    /// When its owner was last seen to have several lines of this network, as behind a translator with several addresses.
+    moved_at: Option<UnixTime>,
+}
+
+/// A request that needed a proof.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sought {
+    network: Network,
+    line: Option<Line>,
     location: Location,
     agent: Agent,
     at: UnixTime,
@@ -48,12 +66,17 @@ struct Proof {
 pub struct Visit {
     /// Where it comes from; nothing if nobody has said so.
     pub from: Option<Sighting>,
+    /// By which line.
+    pub line: Option<Line>,
     /// What the client says of itself.
     pub client: Client,
     /// Whether a signature by the key came with this very request (RFC 9449).
     pub is_proved: bool,
     /// Whether a copy of a replaced cookie came with it.
     pub is_stale_copy: bool,
+    /// Whether its cookie is the one before the last, which is good for a little while after a proof. Whoever has no other is
+    /// not the one who proved the key.
+    pub is_replaced: bool,
     /// Whether it goes to a route that exports data.
     pub is_export: bool,
     /// When.
@@ -92,12 +115,14 @@ impl Trail {
     /// The trail of a session that began just now, with what was suspected of its login.
     pub fn begin(
         from: Option<Sighting>,
+        line: Option<Line>,
         client: Option<Client>,
         at_login: Vec<Signal>,
         now: UnixTime,
     ) -> Self {
         Self {
             believed: from,
+            line,
             client: client.map(|client| (client, now)),
             at_login: at_login.into(),
             ..Self::default()
@@ -135,13 +160,37 @@ impl Trail {
     }
 
     /// Notes that the device has proved its key from here.
-    pub fn prove(&mut self, from: &Sighting, agent: Agent) {
+    pub fn prove(&mut self, from: &Sighting, line: Line, agent: Agent) {
         let Sighting { network, location, at } = *from;
-        self.proofs.retain(|proof| (proof.network, proof.agent) != (network, agent));
+        let answered: Vec<_> =
+            self.sought.iter().copied().filter(|sought| sought.is_answered(&agent, at)).collect();
+        let is_another = |other: Option<Line>| other.is_some_and(|other| other != line);
+        // Whose requests come by one line and whose proofs by another has several.
+        let was_sought =
+            answered.iter().any(|sought| sought.network.shares_site(&network) && is_another(sought.line));
+        let is_where_it_was = self.believed.is_some_and(|believed| believed.network.shares_site(&network));
+        let was_elsewhere = is_where_it_was && is_another(self.line);
+        let before =
+            self.proofs.iter().find(|proof| proof.network.shares_site(&network) && proof.agent == agent);
+        let before = before.filter(|proof| at.since(proof.at) <= PROOF_COUNTS);
+        let has_moved = was_sought || was_elsewhere || before.is_some_and(|before| is_another(before.line));
+        let moved_at = if has_moved { Some(at) } else { before.and_then(|before| before.moved_at) };
+        self.remember(Proof { network, line: Some(line), location, agent, at, moved_at });
+        // A device with both versions of the protocol may prove its key by the other one than its request came by.
+        for sought in answered.iter().filter(|sought| sought.is_crossed(&network, &location)) {
+            let Sought { network, location, .. } = *sought;
+            self.remember(Proof { network, line: None, location, agent, at, moved_at: Some(at) });
+        }
+        self.sought.retain(|sought| !sought.is_answered(&agent, at));
+    }
+
+    fn remember(&mut self, proof: Proof) {
+        self.proofs
+            .retain(|other| !(other.network.shares_site(&proof.network) && other.agent == proof.agent));
         if self.proofs.len() >= MOST_PROOFS {
             self.proofs.remove(0);
         }
-        self.proofs.push(Proof { network, location, agent, at });
+        self.proofs.push(proof);
     }
 
     /// Adds to what is suspected of how the session began.
@@ -174,7 +223,7 @@ impl Trail {
             ..Assessment::default()
         };
         let mut strange = Assessment::default();
-        self.weigh_place(visit, profile, &mut strange);
+        self.weigh_place(visit, session, profile, &mut strange);
         self.weigh_client(visit, session, &mut strange);
         let highest = strange.highest();
         found.unknown.append(&mut strange.unknown);
@@ -185,6 +234,9 @@ impl Trail {
             found.signals.append(&mut strange.signals);
         }
         let is_trusted = found.proved_here || highest < ASKED;
+        if !is_trusted && session.is_bound {
+            self.seek(visit);
+        }
         if found.proved_here || highest <= TOLERATED {
             self.believe(visit, found.proved_here);
         }
@@ -201,31 +253,26 @@ impl Trail {
         found
     }
 
-    /// Whether the device has proved its key from this network, by this browser.
-    pub fn has_proved(&self, network: &Network, agent: &Agent, now: UnixTime) -> bool {
-        self.proofs.iter().any(|proof| {
-            proof.network.shares_site(network) && proof.agent == *agent && now.since(proof.at) <= PROOF_COUNTS
-        })
+    /// Whether the device has proved its key from where this request comes from, by the same browser.
+    pub fn is_proved_from(&self, visit: &Visit) -> bool {
+        visit.from.is_some_and(|from| self.proofs.iter().any(|proof| proof.vouches_for(visit, &from.network)))
     }
 
-    fn is_proved_from(&self, visit: &Visit) -> bool {
-        let Some(from) = &visit.from else { return false };
-        self.proofs.iter().any(|proof| {
-            // A device with both versions of the protocol may prove its key by the other one.
-            let is_other_version = !proof.network.shares_version(&from.network);
-            let places = proof.location.place().zip(from.location.place());
-            let shares_operator = places.is_some_and(|(there, here)| there.shares_operator(here));
-            (proof.network.shares_site(&from.network) || (is_other_version && shares_operator))
-                && (proof.agent == visit.client.agent || !visit.client.is_told)
-                && visit.now.since(proof.at) <= if is_other_version { CROSSING } else { PROOF_COUNTS }
-        })
+    fn seek(&mut self, visit: &Visit) {
+        let Some(Sighting { network, location, at }) = visit.from else { return };
+        let sought = Sought { network, line: visit.line, location, agent: visit.client.agent, at };
+        self.sought.retain(|other| !(other.network.shares_site(&network) && other.agent == sought.agent));
+        if self.sought.len() >= MOST_SOUGHT {
+            self.sought.remove(0);
+        }
+        self.sought.push(sought);
     }
 
     /// Takes a request for the owner's. Without a proof the browser stays the one that is known: who lets it seem newer would
     /// make the owner's own look older.
     fn believe(&mut self, visit: &Visit, is_proved: bool) {
         if let Some(from) = visit.from {
-            self.believed = Some(from);
+            (self.believed, self.line) = (Some(from), visit.line);
         }
         let is_the_same = self.client.is_none_or(|(client, seen_at)| {
             client.agent.compare(&visit.client.agent, visit.now.since(seen_at)) == AgentChange::Same
@@ -236,15 +283,27 @@ impl Trail {
     }
 
     /// Where the request comes from, compared with where the owner is.
-    fn weigh_place(&self, visit: &Visit, profile: &Profile, found: &mut Assessment) {
+    fn weigh_place(&self, visit: &Visit, session: &Session, profile: &Profile, found: &mut Assessment) {
         let Some((here, believed)) = visit.from.zip(self.believed) else {
             // Of a request without an address nothing can be said; and a session that was nowhere yet is here now.
             if visit.from.is_none() {
-                found.unknown.extend([SignalName::NetworkChanged, SignalName::TravelImpossible]);
+                found.unknown.extend([
+                    SignalName::NetworkChanged,
+                    SignalName::NetworkAnonymizer,
+                    SignalName::NetworkHosting,
+                    SignalName::TravelImpossible,
+                    SignalName::TravelContinents,
+                ]);
             }
             return;
         };
         if here.network.shares_site(&believed.network) {
+            // Neighbours are not asked about unless there is a key to ask: their lines are handed round among them.
+            let is_another = self.line.zip(visit.line).is_some_and(|(owners, this)| owners != this);
+            if is_another && session.is_bound && session.is_browser && !self.is_proved_from(visit) {
+                let signal = Signal::new(SignalName::NetworkChanged, ASKS_DEVICES);
+                found.add(signal.because("how", "another line of the same network"));
+            }
             return;
         }
         let is_known_network = profile.knows_network(&here.network);
@@ -290,12 +349,20 @@ impl Trail {
 
     /// Other sessions of the user, and this one at another place.
     fn weigh_others(&self, visit: &Visit, session: &Session, others: &[Presence], found: &mut Assessment) {
-        let Some(here) = visit.from.and_then(|from| from.location.place().copied()) else { return };
+        let Some(from) = visit.from else { return };
         let is_live = |at: UnixTime| visit.now.since(at) <= LIVE;
         let itself = self.believed.filter(|believed| is_live(believed.at));
-        let itself = itself.and_then(|believed| two_continents(&here, believed.location.place()?, true));
-        let others = others.iter().filter(|other| other.session != session.id && is_live(other.at));
-        let others = others.filter_map(|other| two_continents(&here, &other.place, false));
+        let mut others =
+            others.iter().filter(|other| other.session != session.id && is_live(other.at)).peekable();
+        let Some(here) = from.location.place().filter(|place| place.continent.is_some()) else {
+            let has_moved = itself.is_some_and(|believed| !believed.network.shares_site(&from.network));
+            if has_moved || others.peek().is_some() {
+                found.unknown.push(SignalName::TravelContinents);
+            }
+            return;
+        };
+        let itself = itself.and_then(|believed| two_continents(here, believed.location.place()?, true));
+        let others = others.filter_map(|other| two_continents(here, &other.place, false));
         if let Some(signal) = itself.into_iter().chain(others).max_by_key(|signal| signal.score)
             && signal.score > Score::NONE
         {
@@ -337,6 +404,33 @@ impl Trail {
         if session.told.credential_changed {
             found.add(Signal::new(SignalName::SharedCredential, Score::new(80)));
         }
+    }
+}
+
+impl Proof {
+    /// By the line that it came by. Where its owner has several, also by the others of the network, for whoever has the cookie that
+    /// it was answered with.
+    fn vouches_for(&self, visit: &Visit, network: &Network) -> bool {
+        let is_its_line = self.line.zip(visit.line).is_some_and(|(proved, this)| proved == this);
+        let moves = self.moved_at.is_some_and(|at| visit.now.since(at) <= PROOF_COUNTS);
+        self.network.shares_site(network)
+            && (self.agent == visit.client.agent || !visit.client.is_told)
+            && visit.now.since(self.at) <= PROOF_COUNTS
+            && (is_its_line || (moves && !visit.is_replaced))
+    }
+}
+
+impl Sought {
+    /// Browsers answer at once. Proofs that come later are those of every few minutes.
+    fn is_answered(&self, agent: &Agent, now: UnixTime) -> bool {
+        self.agent == *agent && now.since(self.at) <= ANSWERED
+    }
+
+    /// Whether a proof from there may be that of the same device, by the other version of the protocol.
+    fn is_crossed(&self, network: &Network, location: &Location) -> bool {
+        let places = self.location.place().zip(location.place());
+        !self.network.shares_version(network)
+            && places.is_some_and(|(here, there)| here.shares_operator(there))
     }
 }
 
@@ -418,8 +512,10 @@ const LIVE: Duration = Duration::from_secs(300);
 /// So long a proof vouches for the place that it came from. Browsers prove their keys every few minutes of use.
 const PROOF_COUNTS: Duration = Duration::from_secs(30 * 60);
 
-/// So long a proof by one version of the protocol vouches for requests by the other one: until the request that the proof was
-/// demanded for is repeated. What it vouches for is known from then on.
-const CROSSING: Duration = Duration::from_secs(30);
+/// A request is repeated as soon as its proof is there.
+const ANSWERED: Duration = Duration::from_secs(15);
 
-const MOST_PROOFS: usize = 4;
+const MOST_PROOFS: usize = 6;
+
+/// Thieves may come from many places; the owner comes from few.
+const MOST_SOUGHT: usize = 4;

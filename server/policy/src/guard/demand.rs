@@ -6,7 +6,7 @@
 
 use holdfast_core::{
     UnixTime,
-    risk::{Agent, Network},
+    risk::{Agent, Location, Network},
 };
 use std::time::Duration;
 
@@ -30,14 +30,13 @@ impl Memory {
             // The proof arrived as it must; what the policies still miss, another one may bring.
             return Demand::Proof;
         }
-        let from = question.client_ip.map(Network::of);
-        let agent = Agent::parse(question.fields.user_agent.unwrap_or_default());
+        let visit = question.visit(&|_| Location::Unknown);
         let demand = self.with_entry(question.record, |entry| {
             // The proof came while this request was weighed: the next one finds it.
-            if from.is_some_and(|from| entry.trail.has_proved(&from, &agent, question.now)) {
+            if entry.trail.is_proved_from(&visit) {
                 return Demand::Proof;
             }
-            entry.demands.note((from, agent), question.now)
+            entry.demands.note((visit.from.map(|from| from.network), visit.client.agent), question.now)
         });
         demand.unwrap_or_default()
     }

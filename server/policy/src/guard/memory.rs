@@ -13,8 +13,8 @@ use std::{
 use holdfast_core::{
     Level, Method, SessionId, UnixTime,
     risk::{
-        Assessment, Client, ClientFields, Digest, Location, Network, Posture, Presence, Score, Sighting,
-        Told, Trail,
+        Assessment, Client, ClientFields, Digest, Line, Location, Network, Posture, Presence, Score,
+        Sighting, Told, Trail,
     },
     session::Record,
 };
@@ -77,7 +77,8 @@ impl Objections {
 
 /// What was weighed, and whether it still holds.
 struct Weighed {
-    from: Option<Network>,
+    from: Option<(Network, Option<Line>)>,
+    is_replaced: bool,
     fields: Digest,
     revision: u64,
     binding: Option<(Method, Level)>,
@@ -183,13 +184,13 @@ impl Memory {
         question: &Question<'_>,
         policies: &Arc<Policies>,
     ) -> Option<(Seen, Option<Arc<Outcome>>)> {
-        let (now, from) = (question.now, question.client_ip.map(Network::of));
+        let (now, from) = (question.now, question.whence());
         let mut shard = self.shard(question.record.id)?.lock();
         let entry = shard.get_mut(&question.record.id)?;
         let weighed = entry.weighed.as_ref()?;
         let is_like_before = weighed.from == from
             && weighed.revision == question.record.revision
-            && weighed.is_proved == question.is_proved
+            && (weighed.is_proved, weighed.is_replaced) == (question.is_proved, question.is_replaced)
             && (weighed.posture, weighed.told) == (question.posture, question.told)
             && now >= weighed.at
             && now.since(weighed.at) < HOLDS
@@ -199,7 +200,7 @@ impl Memory {
             return None;
         }
         entry.used_at = now;
-        entry.trail.seen_again(from, now);
+        entry.trail.seen_again(from.map(|(network, _)| network), now);
         Some((weighed.seen.clone(), weighed.decided(question, policies)))
     }
 
@@ -224,7 +225,8 @@ impl Memory {
                 None => (seen, Vec::new()),
             };
             let weighed = entry.weighed.insert(Weighed {
-                from: question.client_ip.map(Network::of),
+                from: question.whence(),
+                is_replaced: question.is_replaced,
                 fields: question.fields.digest(),
                 revision: question.record.revision,
                 binding,
@@ -378,11 +380,12 @@ fn trail_of(record: &Record, last: Option<Sighting>, locate: Locate<'_>) -> Trai
     let ip = client.and_then(|client| client.ip).filter(|_| is_fresh);
     let from =
         ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: record.created_at });
+    let line = ip.map(Line::of);
     let from = from.or(last);
     let agent = client.and_then(|client| client.user_agent.as_deref());
     let client =
         agent.map(|agent| Client::read(&ClientFields { user_agent: Some(agent), ..ClientFields::default() }));
-    Trail::begin(from, client, Vec::new(), record.created_at)
+    Trail::begin(from, line, client, Vec::new(), record.created_at)
 }
 
 fn make_room(shard: &mut Sessions) {

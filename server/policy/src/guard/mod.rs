@@ -15,8 +15,8 @@ use holdfast_core::{
     UnixTime,
     jose::Thumbprint,
     risk::{
-        Agent, Assessment, Client, Evidence, Location, Login, Network, Presence, Profile, Score, Sighting,
-        Signal, SignalName, Trail, Visit, weigh_login,
+        Agent, Assessment, Client, Evidence, Line, Location, Login, Network, Presence, Profile, Score,
+        Sighting, Signal, SignalName, Trail, Visit, weigh_login,
     },
     session::Record,
 };
@@ -72,15 +72,8 @@ impl Memory {
         locate: Locate<'_>,
     ) -> Answer {
         let record = question.record;
-        let from = sighting(question.client_ip, locate, question.now);
-        let visit = Visit {
-            from,
-            client: Client::read(&question.fields),
-            is_proved: question.is_proved,
-            is_stale_copy: question.is_stale_copy,
-            is_export: question.target.is_export(),
-            now: question.now,
-        };
+        let visit = question.visit(locate);
+        let from = visit.from;
         let others = self.presences(record);
         let last = profile.last().copied();
         let (assessment, evidence) = self.with_trail_after(record, locate, question.now, last, |trail| {
@@ -92,10 +85,15 @@ impl Memory {
                 // What is only tried is not learned.
                 (false, false) => (assessment.highest() < Score::STRANGE).then_some(Evidence::Use),
             };
-            (assessment, evidence)
+            (assessment, evidence.map(|evidence| (evidence, is_vouched_for)))
         });
-        if let Some(evidence) = evidence {
+        if let Some((evidence, is_vouched_for)) = evidence {
             self.learn(record, &visit, evidence, profile);
+            // A login that was strange has not made its device known; the one that answers for it does.
+            let device = record.client.as_deref().and_then(|client| client.device_id.as_ref());
+            if let Some(device) = device.filter(|_| is_vouched_for) {
+                profile.learn_device(device.as_str(), question.now);
+            }
         }
         let seen = Seen {
             location: from.map_or(Location::Unknown, |from| from.location),
@@ -166,7 +164,8 @@ impl Memory {
         }
         // A strange login may be somebody else's, and does not say how strong the user's are.
         profile.learn_login(about.strength.filter(|_| !is_strange), &location, now);
-        self.begin(record.id, Trail::begin(from, client, found.signals.clone(), now), now);
+        let line = login.ip.map(Line::of);
+        self.begin(record.id, Trail::begin(from, line, client, found.signals.clone(), now), now);
         found
     }
 
@@ -186,8 +185,8 @@ impl Memory {
             trail.demands.proved();
             // A request that was weighed while the proof was on its way has not seen it.
             trail.weigh_anew();
-            if let Some(from) = from {
-                trail.trail.prove(&from, agent);
+            if let Some((from, line)) = from.zip(ip.map(Line::of)) {
+                trail.trail.prove(&from, line, agent);
             }
             if let Some(ago) = rebound {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use holdfast_core::{
     Level, UnixTime,
     policy::SessionPolicy,
-    risk::{ClientFields, Location, Posture, Session, Strength, Told},
+    risk::{Client, ClientFields, Line, Location, Network, Posture, Session, Strength, Told, Visit},
     session::Record,
 };
 use serde::Deserialize;
 
-use super::memory::Seen;
+use super::{Locate, memory::Seen, sighting};
 use crate::{
     Situation, Subject,
-    situation::{Auth, Binding, Device, Network, method},
+    situation::{self, Auth, Binding, Device, method},
 };
 
 /// A request by a session that is in order.
@@ -33,6 +33,8 @@ pub struct Question<'a> {
     pub is_proved: bool,
     /// Whether a copy of a replaced cookie came with it.
     pub is_stale_copy: bool,
+    /// Whether its cookie is good, and was replaced a moment ago by a proof.
+    pub is_replaced: bool,
     /// What is known of the device.
     pub posture: Posture,
     /// What others have told.
@@ -93,6 +95,26 @@ impl Question<'_> {
         }
     }
 
+    /// The request, as it is compared with others.
+    pub(super) fn visit(&self, locate: Locate<'_>) -> Visit {
+        Visit {
+            from: sighting(self.client_ip, locate, self.now),
+            line: self.client_ip.map(Line::of),
+            client: Client::read(&self.fields),
+            is_proved: self.is_proved,
+            is_stale_copy: self.is_stale_copy,
+            is_replaced: self.is_replaced,
+            is_export: self.target.is_export(),
+            now: self.now,
+        }
+    }
+
+    /// What of its address makes a difference: the line, where there is a key to ask about it.
+    pub(super) fn whence(&self) -> Option<(Network, Option<Line>)> {
+        let line = |address| self.record.binding.is_some().then(|| Line::of(address));
+        self.client_ip.map(|address| (Network::of(address), line(address)))
+    }
+
     pub(super) fn subject(&self) -> Subject {
         Subject {
             user: self.record.user.clone(),
@@ -140,7 +162,7 @@ impl Question<'_> {
                 posture: self.posture.as_str().into(),
                 managed: self.posture != Posture::Unmanaged,
             },
-            network: Network {
+            network: situation::Network {
                 location: location.into(),
                 usual: seen.assessment.is_known_place,
                 country: place.and_then(|place| place.country).map(|code| code.as_str().into()),

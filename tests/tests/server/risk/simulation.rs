@@ -13,6 +13,7 @@ fn live(binding: Binding) -> Result<Counts> {
         binding,
         tells_handshake: false,
         names_devices: true,
+        strict: false,
         pause: 900,
         thieves: true,
     };
@@ -25,14 +26,11 @@ fn who_is_bound_is_left_in_peace_and_thieves_are_not() -> Result<()> {
     assert!(counts.requests > 2000 && counts.all_reproves() > 20, "nobody travelled: {counts:?}");
     assert!(counts.all_step_ups() <= 3, "{:?}\n{:#?}", counts.step_ups, counts.examples);
     assert_eq!(counts.stuck, 0, "{:#?}", counts.examples);
-    for attack in [Attack::CookieAbroad, Attack::CookieExport, Attack::ProxyStrips, Attack::ProxyBinds] {
+    for attack in Attack::ALL.into_iter().filter(|attack| *attack != Attack::DeviceExports) {
         let (all, stopped) = counts.stopped(attack);
         assert!(all >= 10, "{attack:?}: {all}");
         assert_eq!(stopped, all, "{attack:?}: {:?}\n{:#?}", counts.thefts, counts.unstopped);
     }
-    // Whoever sits in the very network that the owner is in cannot be told apart, and a city has few networks here.
-    let (all, stopped) = counts.stopped(Attack::CookieNextDoor);
-    assert!(all >= 10 && stopped * 10 >= all * 8, "{:?}\n{:#?}", counts.thefts, counts.unstopped);
     Ok(())
 }
 
@@ -58,6 +56,7 @@ fn the_same_seed_makes_the_same_month() -> Result<()> {
             binding: Binding::Computers,
             tells_handshake: true,
             names_devices: true,
+            strict: false,
             pause: 900,
             thieves: true,
         };
