@@ -4,6 +4,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv4Addr},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use holdfast_core::{
@@ -24,13 +25,22 @@ pub(crate) struct Context {
     pub(crate) request_id: RequestId,
     /// The trace that it is part of, if it is.
     pub(crate) trace: Option<Trace>,
+    /// How long it has waited for its turn.
+    pub(crate) waited: Duration,
 }
 
 impl Context {
     /// The circumstances of what this server does by itself.
     pub(crate) fn of_our_own(now: UnixTime, ids: &RequestIds) -> Self {
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        Self { now, peer: Peer::Socket, client_ip: nobody, request_id: ids.next(), trace: None }
+        Self {
+            now,
+            peer: Peer::Socket,
+            client_ip: nobody,
+            request_id: ids.next(),
+            trace: None,
+            waited: Duration::ZERO,
+        }
     }
 
     pub(crate) fn trace_id(&self) -> Option<TraceId> {

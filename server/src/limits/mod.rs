@@ -4,13 +4,18 @@ mod admission;
 mod buckets;
 mod prefix;
 mod pulse;
-mod shedding;
+mod queue;
 
 pub(crate) use admission::{Admission, Admitted};
 pub(crate) use prefix::{Prefix, Prefixes};
 pub(crate) use pulse::Pulse;
+pub(crate) use queue::{Joined, Queue, Waited};
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, nanos::Nanos};
 use holdfast_core::SessionId;
@@ -39,6 +44,7 @@ type Keyed<K> = RateLimiter<K, Buckets<K>, Ticks, NoOpMiddleware<Nanos>>;
 /// How much there is to do at the moment: one for the whole process, whatever configuration is in force.
 pub(crate) struct Load {
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) public: Arc<Admission>,
     pub(crate) internal: Arc<Admission>,
 }
@@ -130,12 +136,19 @@ impl Limits {
         })
     }
 
-    /// Lets a request begin that will have to wait for the disk, if it need not wait too long: `backlog` is what
-    /// [`Backend::backlog`](holdfast_store::Backend::backlog) says. It is asked before the work of a signature is done.
+    /// Lets a request begin that will have to wait for the disk, if that does not become too long with what it has `waited` for
+    /// already: `backlog` is what [`Backend::backlog`](holdfast_store::Backend::backlog) says. It is asked before the work of a
+    /// signature is done.
     ///
     /// Whoever ends a session does not ask: that is carried out however long it takes.
-    pub(crate) fn admit_write(&self, backlog: Duration) -> Result<(), Trouble> {
-        if backlog <= self.config.queue_delay {
+    pub(crate) fn admit_write(
+        &self,
+        queue: &Queue,
+        waited: Duration,
+        backlog: Duration,
+    ) -> Result<(), Trouble> {
+        // Behind few writes nobody waits.
+        if backlog.is_zero() || waited.saturating_add(backlog) <= queue.patience(Instant::now()) {
             return Ok(());
         }
         self.metrics.limited(Limit::Disk);
@@ -145,9 +158,9 @@ impl Limits {
 
 impl Load {
     pub(crate) fn new() -> Self {
-        let pulse = Arc::new(Pulse::new());
-        let admission = |is_public| Arc::new(Admission::new(Arc::clone(&pulse), is_public));
-        Self { public: admission(true), internal: admission(false), pulse }
+        let queue = Arc::new(Queue::default());
+        let admission = |is_public| Arc::new(Admission::new(Arc::clone(&queue), is_public));
+        Self { public: admission(true), internal: admission(false), pulse: Arc::default(), queue }
     }
 }
 
@@ -304,14 +317,25 @@ mod tests {
 
     #[test]
     fn a_write_is_let_in_if_it_need_not_wait_too_long() {
-        let limits = limits(&clock());
-        let most = limits.config.queue_delay;
+        let (limits, queue, most) = (limits(&clock()), Queue::default(), Duration::from_millis(20));
+        queue.set_patience(most);
+        let admit = |waited, backlog| limits.admit_write(&queue, waited, backlog);
         for backlog in [Duration::ZERO, Duration::from_millis(1), most] {
-            assert_eq!(limits.admit_write(backlog), Ok(()), "{backlog:?}");
+            assert_eq!(admit(Duration::ZERO, backlog), Ok(()), "{backlog:?}");
+            assert_eq!(admit(most - backlog, backlog), Ok(()), "{backlog:?}");
         }
-        for backlog in [most + Duration::from_nanos(1), Duration::from_secs(60), Duration::MAX] {
-            assert_eq!(limits.admit_write(backlog), Err(Trouble::Overloaded), "{backlog:?}");
+        assert_eq!(admit(2 * most, Duration::ZERO), Ok(()), "nobody waits for the disk");
+        let nano = Duration::from_nanos(1);
+        assert_eq!(admit(most, nano), Err(Trouble::Overloaded), "both together");
+        for backlog in [most + nano, Duration::from_secs(60), Duration::MAX] {
+            assert_eq!(admit(Duration::ZERO, backlog), Err(Trouble::Overloaded), "{backlog:?}");
         }
+        queue.note_late(Instant::now());
+        assert_eq!(
+            admit(Duration::ZERO, most / 2 + nano),
+            Err(Trouble::Overloaded),
+            "there is too much to do"
+        );
         let answer = axum::response::IntoResponse::into_response(Problem::from(Trouble::Overloaded));
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key(header::RETRY_AFTER));

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Service,
+    arrival::{Arrivals, Arriving},
     head::read_head,
     patient::Patient,
     places::{Place, Places},
@@ -89,8 +90,10 @@ impl Listener {
                 Ok((stream, peer)) => {
                     let Some(place) = self.shared.place_for(peer) else { continue };
                     let (shared, stop, open) = (Arc::clone(&self.shared), stop.clone(), open.clone());
+                    // From here on it waits for its turn.
+                    let arrivals = Arc::new(Arrivals::new(shared.service.queue()));
                     tokio::spawn(async move {
-                        shared.serve(stream, peer, stop).await;
+                        shared.serve(stream, peer, arrivals, stop).await;
                         drop((place, open));
                     });
                 }
@@ -139,7 +142,7 @@ impl Shared {
         place
     }
 
-    async fn serve(&self, stream: Stream, peer: Peer, stop: watch::Receiver<bool>) {
+    async fn serve(&self, stream: Stream, peer: Peer, arrivals: Arc<Arrivals>, stop: watch::Receiver<bool>) {
         // A connection keeps the certificate and the patience that it began with. Its requests are served as of their time.
         let served = self.live.now();
         let limits = served.house.limits.config.clone();
@@ -147,18 +150,22 @@ impl Shared {
         drop(served);
         let is_http2 = self.service.routes() == Routes::Grpc;
         let stream = match stream {
-            Stream::Unix(stream) => return self.speak(is_http2, stream, peer, &limits, stop).await,
+            Stream::Unix(stream) => {
+                let stream = Arriving::new(stream, Arc::clone(&arrivals));
+                return self.speak(is_http2, stream, (peer, arrivals), &limits, stop).await;
+            }
             Stream::Tcp(stream) => stream,
         };
         let _ = stream.set_nodelay(true);
+        let stream = Arriving::new(stream, Arc::clone(&arrivals));
         match tls {
-            None => self.speak(is_http2, stream, peer, &limits, stop).await,
+            None => self.speak(is_http2, stream, (peer, arrivals), &limits, stop).await,
             Some(tls) => {
                 // In a box: the task of a connection without TLS, or after its handshake, needs no room for one.
                 let accepting = Box::pin(TlsAcceptor::from(tls).accept(stream));
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE, accepting).await {
                     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    self.speak(is_http2, stream, peer, &limits, stop).await;
+                    self.speak(is_http2, stream, (peer, arrivals), &limits, stop).await;
                 }
             }
         }
@@ -168,7 +175,7 @@ impl Shared {
         &self,
         is_http2: bool,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: Peer,
+        (peer, arrivals): (Peer, Arc<Arrivals>),
         limits: &LimitsConfig,
         mut stop: watch::Receiver<bool>,
     ) {
@@ -176,7 +183,8 @@ impl Shared {
         let Some(head) = head else { return };
         let quiet = is_http2.then(|| Arc::new(Quiet::new()));
         let turn = Turn::default();
-        let service = self.service.for_peer(peer, limits.body_timeout, &turn, quiet.as_ref().map(Arc::clone));
+        let busy = quiet.as_ref().map(Arc::clone);
+        let service = self.service.for_peer(peer, limits.body_timeout, &turn, arrivals, busy);
         let stream = TokioIo::new(Patient::new(head, stream, limits.write_timeout, turn));
         match quiet {
             None => {

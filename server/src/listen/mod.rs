@@ -1,5 +1,6 @@
 //! Connections: accepted, wrapped in TLS, served, and let go of without losing a request.
 
+mod arrival;
 mod connection;
 mod head;
 mod patient;

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::{quiet::Quiet, timely::Timely, turn::Turn};
+use super::{arrival::Arrivals, quiet::Quiet, timely::Timely, turn::Turn};
 use crate::{
     context::{Context, Peer, RequestId, RequestIds},
     error::Trouble,
@@ -26,7 +26,7 @@ use crate::{
         trace::{TRACEPARENT, trace_of},
     },
     house::Holdfast,
-    limits::{Admission, Admitted, Limited},
+    limits::{Admission, Admitted, Joined, Limited, Queue, Waited},
     line::end_of_the_line,
     live::{Live, Served},
     respond::{Code, Problem, ProblemCode, header_value},
@@ -41,6 +41,7 @@ struct Shared {
     live: Arc<Live>,
     routes: Routes,
     admission: Arc<Admission>,
+    queue: Arc<Queue>,
     ids: Arc<RequestIds>,
 }
 
@@ -62,12 +63,18 @@ impl Service {
             Routes::Public => &load.public,
             Routes::Internal | Routes::Grpc => &load.internal,
         };
-        Self(Arc::new(Shared { live, routes, admission: Arc::clone(admission), ids }))
+        let (admission, queue) = (Arc::clone(admission), Arc::clone(&load.queue));
+        Self(Arc::new(Shared { live, routes, admission, queue, ids }))
     }
 
     /// What it serves.
     pub(super) fn routes(&self) -> Routes {
         self.0.routes
+    }
+
+    /// What requests wait in until their turn.
+    pub(super) fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.0.queue)
     }
 
     /// The service of one connection, whose bodies come in `patience`.
@@ -76,9 +83,10 @@ impl Service {
         peer: Peer,
         patience: Duration,
         turn: &Turn,
+        arrivals: Arc<Arrivals>,
         quiet: Option<Arc<Quiet>>,
     ) -> PeerService {
-        PeerService { shared: Arc::clone(&self.0), peer, patience, turn: turn.clone(), quiet }
+        PeerService { shared: Arc::clone(&self.0), peer, patience, turn: turn.clone(), arrivals, quiet }
     }
 }
 
@@ -89,6 +97,7 @@ pub(super) struct PeerService {
     peer: Peer,
     patience: Duration,
     turn: Turn,
+    arrivals: Arc<Arrivals>,
     /// Of an HTTP/2 connection, which has as many turns as streams.
     quiet: Option<Arc<Quiet>>,
 }
@@ -101,42 +110,67 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // From here to its end a request is served by the configuration that it found.
         let served = self.shared.live.now();
-        let (shared, peer, patience) = (Arc::clone(&self.shared), self.peer, self.patience);
         let busy = self.quiet.as_ref().map(Quiet::begin);
-        let may_change = !request.method().is_safe();
-        let has_turn = self.turn.take() || busy.is_some();
+        if self.turn.take() && busy.is_none() {
+            // Most of an overload must cost as little as it can, not even the memory to wait in.
+            return match self.admit(&served, &request, &self.arrivals.last()) {
+                Ok(admitted) => Box::pin(self.clone().serve(served, request, admitted)),
+                Err(turned_away) => Box::pin(std::future::ready(Ok(turned_away))),
+            };
+        }
+        let (own, has_turn) = (self.clone(), busy.is_some());
+        let joined = if has_turn { self.arrivals.last() } else { self.shared.queue.join() };
         Box::pin(async move {
             let _busy = busy;
             if !has_turn {
                 end_of_the_line().await;
             }
-            let metrics = Arc::clone(&served.house.metrics);
-            let request = request.map(|body| {
-                if body.is_end_stream() {
-                    Body::empty()
-                } else {
-                    Body::new(Timely::new(body, patience, metrics))
-                }
-            });
-            // Before anything else: most of an overload must cost as little as it can.
-            let begun = Begun::new(&shared, &served.house, &request, peer);
-            let admitted = match shared.admit(&served.house, &begun) {
-                Ok(admitted) => admitted,
-                Err(limited) => return Ok(shared.turn_away(&served.house, &begun, limited)),
-            };
-            let answer = async move {
-                let answer = shared.answer(&served, request, &begun).await;
-                drop(admitted);
-                answer
-            };
-            if !may_change {
-                return Ok(answer.await);
+            match own.admit(&served, &request, &joined) {
+                Ok(admitted) => own.serve(served, request, admitted).await,
+                Err(turned_away) => Ok(turned_away),
             }
-            // What changes something goes on although its client hangs up: what has happened must be told, and nothing may
-            // stop half-way.
-            let answered = tokio::spawn(answer).await;
-            Ok(answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
         })
+    }
+}
+
+impl PeerService {
+    /// Takes a request that joined the queue then, or says how it is turned away.
+    fn admit(
+        &self,
+        served: &Served,
+        request: &Request<Incoming>,
+        joined: &Joined,
+    ) -> Result<(Begun, Admitted), Response> {
+        let begun = Begun::new(&self.shared, &served.house, request, self.peer, joined);
+        match self.shared.admit(&served.house, &begun) {
+            Ok(admitted) => Ok((begun, admitted)),
+            Err(limited) => Err(self.shared.turn_away(&served.house, &begun, limited)),
+        }
+    }
+
+    async fn serve(
+        self,
+        served: Arc<Served>,
+        request: Request<Incoming>,
+        (begun, admitted): (Begun, Admitted),
+    ) -> Result<Response, Infallible> {
+        let may_change = !request.method().is_safe();
+        let (shared, patience, metrics) = (self.shared, self.patience, Arc::clone(&served.house.metrics));
+        let request = request.map(|body| {
+            if body.is_end_stream() { Body::empty() } else { Body::new(Timely::new(body, patience, metrics)) }
+        });
+        let answer = async move {
+            let answer = shared.answer(&served, request, &begun).await;
+            drop(admitted);
+            answer
+        };
+        if !may_change {
+            return Ok(answer.await);
+        }
+        // What changes something goes on although its client hangs up: what has happened must be told, and nothing may
+        // stop half-way.
+        let answered = tokio::spawn(answer).await;
+        Ok(answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
     }
 }
 
@@ -144,12 +178,21 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
 struct Begun {
     context: Context,
     started: Instant,
+    waited: Waited,
     method: Method,
     uri: Uri,
 }
 
 impl Begun {
-    fn new(shared: &Shared, house: &Holdfast, request: &Request<Body>, peer: Peer) -> Self {
+    fn new(
+        shared: &Shared,
+        house: &Holdfast,
+        request: &Request<Incoming>,
+        peer: Peer,
+        joined: &Joined,
+    ) -> Self {
+        let started = Instant::now();
+        let waited = shared.queue.turn(joined, started);
         let is_public = shared.routes == Routes::Public;
         // Whoever asks over the Unix socket is no client, and has no address.
         let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -161,13 +204,9 @@ impl Begun {
             client_ip,
             request_id: shared.ids.next(),
             trace: trace_of(headers, house, &shared.ids, is_public),
+            waited: waited.time,
         };
-        Self {
-            context,
-            started: Instant::now(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-        }
+        Self { context, started, waited, method: request.method().clone(), uri: request.uri().clone() }
     }
 }
 
@@ -196,12 +235,12 @@ impl Shared {
     /// Takes the request, if there is time for it and its client has not asked too much.
     fn admit(&self, house: &Holdfast, begun: &Begun) -> Result<Admitted, Limited> {
         let (limits, method, path) = (&house.limits, &begun.method, begun.uri.path());
-        let (client, now) = (begun.context.client_ip, begun.started);
+        let (client, waited) = (begun.context.client_ip, begun.waited);
         match self.routes {
             Routes::Public => {}
             Routes::Internal if is_watched(path) => return Ok(self.admission.admit_always()),
-            Routes::Internal if *method == Method::DELETE => return Ok(self.admission.admit_end(now)),
-            Routes::Internal => return self.admission.admit(now, limits.config.requests, None),
+            Routes::Internal if *method == Method::DELETE => return Ok(self.admission.admit_always()),
+            Routes::Internal => return self.admission.admit(waited, limits.config.requests, None),
             // A call that fails is a yes to an Envoy with failure_mode_allow, so none is turned away.
             Routes::Grpc => return Ok(self.admission.admit_always()),
         }
@@ -212,9 +251,9 @@ impl Shared {
         }
         // Whoever wants a session to be over is not made to wait. It costs little, and reads no body.
         if *method == Method::POST && path == "/_holdfast/logout" {
-            return Ok(self.admission.admit_end(now));
+            return Ok(self.admission.admit_always());
         }
-        self.admission.admit(now, limits.config.requests, prefix)
+        self.admission.admit(waited, limits.config.requests, prefix)
     }
 
     /// A panic is a fault of ours that must not take anything else along.

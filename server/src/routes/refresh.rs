@@ -107,7 +107,7 @@ async fn renew(house: &Holdfast, headers: &HeaderMap, context: &Context) -> Resu
     // A malformed id is an unknown one; the answer must not tell them apart.
     let id = id.parse().map_err(|_| Failure::Unknown)?;
     if proof.is_some() {
-        house.admit_write()?;
+        house.admit_write(context)?;
     }
     for _ in 0..MOST_RACES {
         // D-REF-01 · DBSC §8.8: a session that has ended stays so, whatever proof comes.

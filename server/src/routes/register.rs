@@ -68,7 +68,7 @@ async fn bind(
     let proof = dbsc::proof(headers)?.ok_or(Rejection::of(Rule::DReg01))?;
     // The challenge is ours and of this session: who only knows the session's id has none.
     let session = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?.session();
-    house.admit_write()?;
+    house.admit_write(context)?;
     house.limits.take_of_session(session, Use::Registration)?;
     for _ in 0..MOST_RACES {
         let unverified = UnverifiedRegistration::parse(&proof, &house.keyring, context.now)?;

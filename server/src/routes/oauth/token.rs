@@ -61,7 +61,7 @@ async fn answer(house: &Holdfast, request: Request<Body>, context: &Context) -> 
             return Err(Failure::Error(OAuthError::UnsupportedGrantType, says));
         }
     };
-    house.admit_write()?;
+    house.admit_write(context)?;
     let found = alive(house, grant.session(), context).await?;
     let proof = prove(house, client, &found, &headers, context)?;
     let (session, refresh_token) = commit(house, client, &grant, &form, &proof, context).await?;

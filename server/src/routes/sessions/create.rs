@@ -29,7 +29,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let previous = input.previous_cookie.clone();
     let (kind, login) = input.accept(&house, &app)?;
-    house.admit_write()?;
+    house.admit_write(&context)?;
     match kind {
         Kind::Browser => {
             let begun = begin(&house, login, previous.as_deref(), &context).await?;

@@ -26,7 +26,7 @@ pub(crate) async fn regenerate(
     let id = parse_id(&id).ok_or_else(unknown_session)?;
     let auth = input.auth.map(|Object(auth)| auth.accept()).transpose()?;
     let found = own_alive(&house, &app, id, &context).await?;
-    house.admit_write()?;
+    house.admit_write(&context)?;
     let begun = follow(&house, &found, auth, &context).await?;
     let begun = begun.map_err(|why| match why {
         NotFollowed::Ended => unknown_session(),

@@ -74,7 +74,7 @@ impl Pace {
 
 /// So many share the next round on any disk: to turn one of them away would hardly make it shorter, and what they took last
 /// may have been the pause of a busy machine.
-const FEWEST: u64 = 64;
+const FEWEST: u64 = 32;
 
 /// From so many writes on, a round says more of each of them than of the wait for the disk.
 const MANY: usize = 16;
@@ -180,7 +180,7 @@ mod tests {
         let mut pace = Pace::default();
         pace.learn(1, micros(1_000));
         (0..50).for_each(|_| pace.learn(32, micros(400_000)));
-        assert_eq!(wait(&pace, 63), Duration::ZERO);
-        assert!(wait(&pace, 64) > micros(500_000));
+        assert_eq!(wait(&pace, 31), Duration::ZERO);
+        assert!(wait(&pace, 32) > micros(250_000));
     }
 }
