@@ -261,7 +261,7 @@ fn assemble(
         .transpose()
         .map_err(|what| StartError::Configuration(format!("signals.transmitter.{what}")))?;
     let signals = Signals::new(receivers, transmitter.map(Arc::new), signals);
-    load.queue.set_patience(config.limits.queue_delay);
+    load.set_patience(config.limits.queue_delay);
     let limits = match former {
         Some(former) if former.limits.config == config.limits => Arc::clone(&former.limits),
         Some(_) | None => Arc::new(Limits::new(config.limits, &clock, &metrics)),

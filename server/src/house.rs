@@ -134,7 +134,7 @@ impl Holdfast {
 
     /// Whether there is time for one more durable write; else the request that needs it is turned away.
     pub(crate) fn admit_write(&self, context: &Context) -> Result<(), Trouble> {
-        self.limits.admit_write(&self.load.queue, context.waited, self.store.backlog())
+        self.limits.admit_write(self.load.public.queue(), context.waited, self.store.backlog())
     }
 
     /// How a session stands now.

@@ -27,7 +27,7 @@ mod tests {
 
     use super::*;
 
-    /// If this fails with a new version of the runtime, shedding no longer sees how long the line is.
+    /// If this fails with a new version of the runtime, requests that are sent without waiting get ahead of others.
     #[test]
     fn all_who_came_before_have_their_turn() {
         let runtime =

@@ -79,7 +79,7 @@ fn guard(c: &mut Criterion) {
         target: Target { method: "GET", ..Target::default() },
         is_proved: false,
         is_stale_copy: false,
-        is_replaced: false,
+        cookie: record.binding.as_ref().map(|binding| binding.generation),
         posture: Posture::Unmanaged,
         told: Told::default(),
         now,

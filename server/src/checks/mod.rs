@@ -196,9 +196,9 @@ pub(crate) async fn check(
     question: &Question<'_>,
     context: &Context,
 ) -> Result<Answer, Trouble> {
-    let Judged { verdict, found, foreign, confirms, is_replaced, nonce, refused } =
+    let Judged { verdict, found, foreign, confirms, cookie, nonce, refused } =
         judge(house, question, context).await?;
-    let weighed = weigh(house, question, &verdict, found.as_ref(), is_replaced, context).await?;
+    let weighed = weigh(house, question, &verdict, found.as_ref(), cookie, context).await?;
     let Ruled { verdict, says, ended } = match &weighed {
         Some(weighed) => rule_on(house, verdict, weighed, found.as_ref(), context).await?,
         None => Ruled { verdict, says: None, ended: None },
@@ -230,7 +230,9 @@ pub(crate) async fn check(
         Some(refused) => Some(dpop::nonce(house, refused.key.as_ref(), context.now)),
         None => nonce,
     };
-    let told = client::tell(house, question, &verdict, rule);
+    let binding = found.as_ref().and_then(|found| found.session.record().binding.as_deref());
+    let is_replaced = cookie.zip(binding).is_some_and(|(cookie, binding)| cookie < binding.generation);
+    let told = client::tell(house, question, (&verdict, rule), is_replaced);
     Ok(Answer {
         verdict,
         // The session of a credential that was not good is not told to the app: somebody would take it for the user's.
@@ -267,8 +269,8 @@ struct Judged {
     foreign: Option<Arc<AccessToken>>,
     /// The cookie is of a bound generation: its browser has stored what binding gave it. Or the proof has a nonce.
     confirms: bool,
-    /// The cookie is of the generation before the session's.
-    is_replaced: bool,
+    /// The generation of the cookie.
+    cookie: Option<u32>,
     /// A nonce for the client's next proof.
     nonce: Option<HeaderValue>,
     /// Why token or proof were not taken.
@@ -282,7 +284,7 @@ impl Judged {
             found: None,
             foreign: None,
             confirms: false,
-            is_replaced: false,
+            cookie: None,
             nonce: None,
             refused: None,
         }
@@ -329,15 +331,8 @@ async fn judge(house: &Holdfast, question: &Question<'_>, context: &Context) -> 
         judge_session(&cookie, &found.session, found.activity, requirements, &house.policy, context.now)
     });
     let generation = cookie.get().generation;
-    let binding = found.session.record().binding.as_deref();
-    let is_replaced = binding.is_some_and(|binding| generation < binding.generation);
-    Ok(Judged {
-        verdict,
-        found: Some(found),
-        confirms: generation > 0,
-        is_replaced,
-        ..Judged::denied(verdict.reason)
-    })
+    let (confirms, cookie) = (generation > 0, Some(generation));
+    Ok(Judged { verdict, found: Some(found), confirms, cookie, ..Judged::denied(verdict.reason) })
 }
 
 /// What is told of a judged request.

@@ -80,7 +80,7 @@ pub(super) async fn judge(
             foreign: (!recognised.is_ours).then_some(recognised.token),
             found,
             confirms: proof.get().nonce_is_worn.is_some(),
-            is_replaced: false,
+            cookie: None,
             nonce: dpop::next_nonce(house, proof.get(), context.now),
             refused: None,
         },

@@ -28,14 +28,14 @@ pub(super) async fn weigh(
     question: &Question<'_>,
     verdict: &Verdict,
     found: Option<&Found>,
-    is_replaced: bool,
+    cookie: Option<u32>,
     context: &Context,
 ) -> Result<Option<Weighed>, Trouble> {
     let Some(found) = found.filter(|_| verdict.decision == Decision::Allow || verdict.stale_copy) else {
         return Ok(None);
     };
     let is_proved = matches!(question.authorization, Authorization::Dpop(_));
-    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy, is_replaced };
+    let sees = Sees { is_proved, is_stale_copy: verdict.stale_copy, cookie };
     risk::weigh(house, question, found.session.record(), sees, context).await.map(Some)
 }
 

@@ -42,7 +42,7 @@ enum Command {
 
 #[derive(Args, Debug, PartialEq, Eq)]
 struct Show {
-    /// With the one that asks whoever has no key at each change of line.
+    /// With the one that asks whoever has no key at each change of network.
     #[arg(long)]
     strict_unbound: bool,
 }
@@ -592,7 +592,7 @@ mod tests {
             let check = Check { file: Some(file.clone()), config: None };
             let checked = policy(&Arguments { command: Command::Check(check) }, Vec::new());
             assert_eq!((shown.code, checked.code), (0, 0), "{}", checked.words);
-            let is_listed = checked.words.contains("step_up   enforce  unbound-other-line");
+            let is_listed = checked.words.contains("step_up   enforce  unbound-other-network");
             assert_eq!(is_listed, strict_unbound, "{}", checked.words);
         }
     }

@@ -45,6 +45,11 @@ impl Admission {
         }
     }
 
+    /// What its requests wait in.
+    pub(crate) const fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
     /// Takes a request that has waited so long, if that was not too long and there are not `most` already. One client, if it is
     /// known which, has an eighth of the places: it might hold them with bodies that never come.
     pub(crate) fn admit(

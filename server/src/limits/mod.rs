@@ -44,7 +44,6 @@ type Keyed<K> = RateLimiter<K, Buckets<K>, Ticks, NoOpMiddleware<Nanos>>;
 /// How much there is to do at the moment: one for the whole process, whatever configuration is in force.
 pub(crate) struct Load {
     pub(crate) pulse: Arc<Pulse>,
-    pub(crate) queue: Arc<Queue>,
     pub(crate) public: Arc<Admission>,
     pub(crate) internal: Arc<Admission>,
 }
@@ -158,9 +157,15 @@ impl Limits {
 
 impl Load {
     pub(crate) fn new() -> Self {
-        let queue = Arc::new(Queue::default());
-        let admission = |is_public| Arc::new(Admission::new(Arc::clone(&queue), is_public));
-        Self { public: admission(true), internal: admission(false), pulse: Arc::default(), queue }
+        // Each has a queue of its own: strangers do not count as those whom a check waits behind.
+        let admission = |is_public| Arc::new(Admission::new(Arc::default(), is_public));
+        Self { public: admission(true), internal: admission(false), pulse: Arc::default() }
+    }
+
+    /// Sets how long a request may wait.
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        self.public.queue().set_patience(patience);
+        self.internal.queue().set_patience(patience);
     }
 }
 

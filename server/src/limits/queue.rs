@@ -35,6 +35,13 @@ pub(crate) struct Waited {
     pub(super) ahead: u64,
 }
 
+#[cfg(test)]
+impl Waited {
+    pub(crate) const fn ahead(&self) -> u64 {
+        self.ahead
+    }
+}
+
 impl Queue {
     /// Sets how long a request may wait.
     pub(crate) fn set_patience(&self, patience: Duration) {

@@ -23,34 +23,55 @@ pub(super) struct Arrivals {
     moments: Mutex<Moments>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Moments {
     /// When the task was first told of bytes that it has not asked for yet.
     woken: Option<Joined>,
-    /// When it last asked for bytes.
-    asked: Joined,
-    /// When those came that it was given last, or later.
-    last: Joined,
+    /// When it last asked for bytes, if it was given some.
+    asked: Option<Joined>,
+    /// When the first bytes came that no request has taken yet.
+    first: Option<Joined>,
+    /// When the last ones came.
+    last: Option<Joined>,
 }
 
 impl Arrivals {
     /// Those of a connection that was accepted just now.
     pub(super) fn new(queue: Arc<Queue>) -> Self {
-        let now = queue.join();
-        let moments = Mutex::new(Moments { woken: Some(now), asked: now, last: now });
+        let moments = Mutex::new(Moments { woken: Some(queue.join()), ..Moments::default() });
         Self { queue, reader: AtomicWaker::new(), moments }
     }
 
-    /// When the request that is there now joined the queue.
-    pub(super) fn last(&self) -> Joined {
-        self.moments.lock().last
+    /// When the one request that is there now joined the queue. Nobody gets ahead by what takes several reads.
+    pub(super) fn take(&self) -> Joined {
+        self.moments.lock().first.take().unwrap_or_else(|| self.queue.join())
     }
 
-    /// When the task was told of bytes since it last asked for some, and when that was.
-    fn ask(&self) -> (Option<Joined>, Joined) {
+    /// The same of one of many streams, which come with the bytes that were read last.
+    pub(super) fn last(&self) -> Joined {
+        self.moments.lock().last.unwrap_or_else(|| self.queue.join())
+    }
+
+    /// Asks for bytes by `read`, and notes when those came that it gives.
+    fn note<T>(&self, read: impl FnOnce() -> Poll<T>) -> Poll<T> {
         let now = self.queue.join();
+        let (woken, asked) = {
+            let mut moments = self.moments.lock();
+            (moments.woken.take(), moments.asked.take())
+        };
+        let read = read();
         let mut moments = self.moments.lock();
-        (moments.woken.take(), std::mem::replace(&mut moments.asked, now))
+        if read.is_ready() {
+            // What was there without a word came after it was last asked for: a connection that always has more has not waited
+            // since its first byte.
+            let came = woken.or(asked).unwrap_or(now);
+            moments.first.get_or_insert(came);
+            (moments.last, moments.asked) = (Some(came), Some(now));
+        } else {
+            // Whatever is there of a request, the rest has yet to come.
+            moments.first = None;
+        }
+        read
     }
 }
 
@@ -88,14 +109,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Arriving<S> {
     ) -> Poll<io::Result<()>> {
         let Self { stream, arrivals, waker } = self.get_mut();
         arrivals.reader.register(cx.waker());
-        let (woken, asked) = arrivals.ask();
-        let read = Pin::new(stream).poll_read(&mut Context::from_waker(waker), buffer);
-        if read.is_ready() {
-            // What was there without a word came after it was last asked for: a connection that always has more has not waited
-            // since its first byte.
-            arrivals.moments.lock().last = woken.unwrap_or(asked);
-        }
-        read
+        arrivals.note(|| Pin::new(stream).poll_read(&mut Context::from_waker(waker), buffer))
     }
 }
 
@@ -127,7 +141,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Arriving<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -140,8 +154,15 @@ mod tests {
         (Arriving::new(near, arrivals), far, queue)
     }
 
-    fn waited(stream: &Arriving<tokio::io::DuplexStream>, queue: &Queue) -> Duration {
-        queue.turn(&stream.arrivals.last(), Instant::now()).time
+    /// How many others had their turn since it came.
+    fn ahead(stream: &Arriving<tokio::io::DuplexStream>, queue: &Queue) -> u64 {
+        queue.turn(&stream.arrivals.take(), Instant::now()).ahead()
+    }
+
+    fn others_have_their_turn(queue: &Queue, count: u64) {
+        (0..count).for_each(|_| {
+            queue.turn(&queue.join(), Instant::now());
+        });
     }
 
     /// One thread: what the other end has written is read when this task has its turn again.
@@ -149,20 +170,19 @@ mod tests {
     async fn what_came_while_others_had_their_turn_has_waited() {
         let (mut near, mut far, queue) = stream();
         let mut buffer = [0; 8];
-        let busy = Duration::from_millis(30);
         for _ in 0..2 {
             let reading = async {
                 let read = near.read(&mut buffer).await.unwrap();
-                (read, waited(&near, &queue))
+                (read, ahead(&near, &queue))
             };
             let writing = async {
                 // The reader waits for it by now.
                 tokio::task::yield_now().await;
+                others_have_their_turn(&queue, 5);
                 far.write_all(b"request").await.unwrap();
-                std::thread::sleep(busy);
+                others_have_their_turn(&queue, 30);
             };
-            let ((read, waited), ()) = tokio::join!(reading, writing);
-            assert!(read == 7 && waited >= busy, "{waited:?}");
+            assert_eq!(tokio::join!(reading, writing).0, (7, 30));
         }
     }
 
@@ -173,19 +193,53 @@ mod tests {
         far.write_all(&[0; 64]).await.unwrap();
         for _ in 0..20 {
             near.read_exact(&mut [0; 2]).await.unwrap();
-            std::thread::sleep(Duration::from_millis(5));
+            near.arrivals.take();
+            others_have_their_turn(&queue, 5);
         }
         near.read_exact(&mut [0; 2]).await.unwrap();
-        let waited = waited(&near, &queue);
-        assert!(waited >= Duration::from_millis(5) && waited < Duration::from_millis(50), "{waited:?}");
+        assert_eq!(ahead(&near, &queue), 5);
+    }
+
+    /// Fields that make a head too long for one read do not make its wait shorter.
+    #[tokio::test]
+    async fn a_request_of_several_reads_has_waited_since_the_first() {
+        let (mut near, mut far, queue) = stream();
+        far.write_all(&[0; 64]).await.unwrap();
+        others_have_their_turn(&queue, 9);
+        for _ in 0..4 {
+            near.read_exact(&mut [0; 16]).await.unwrap();
+        }
+        assert_eq!(queue.turn(&near.arrivals.last(), Instant::now()).ahead(), 0, "of many streams");
+        assert_eq!(ahead(&near, &queue), 10);
+        assert_eq!(ahead(&near, &queue), 0, "it was taken");
+    }
+
+    /// What was begun long ago, and never finished, is no request that waits.
+    #[tokio::test]
+    async fn half_a_request_does_not_wait() {
+        let (mut near, mut far, queue) = stream();
+        let mut buffer = [0; 8];
+        far.write_all(b"GET ").await.unwrap();
+        assert_eq!(near.read(&mut buffer).await.unwrap(), 4);
+        others_have_their_turn(&queue, 9);
+        let reading = async {
+            let read = near.read(&mut buffer).await.unwrap();
+            (read, ahead(&near, &queue))
+        };
+        let writing = async {
+            tokio::task::yield_now().await;
+            far.write_all(b"/").await.unwrap();
+            others_have_their_turn(&queue, 3);
+        };
+        assert_eq!(tokio::join!(reading, writing).0, (1, 3));
     }
 
     #[tokio::test]
     async fn a_connection_waits_from_its_beginning() {
         let (mut near, mut far, queue) = stream();
         far.write_all(b"request").await.unwrap();
-        std::thread::sleep(Duration::from_millis(20));
+        others_have_their_turn(&queue, 9);
         assert_eq!(near.read(&mut [0; 8]).await.unwrap(), 7);
-        assert!(waited(&near, &queue) >= Duration::from_millis(20));
+        assert_eq!(ahead(&near, &queue), 9);
     }
 }

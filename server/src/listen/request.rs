@@ -41,7 +41,6 @@ struct Shared {
     live: Arc<Live>,
     routes: Routes,
     admission: Arc<Admission>,
-    queue: Arc<Queue>,
     ids: Arc<RequestIds>,
 }
 
@@ -63,8 +62,7 @@ impl Service {
             Routes::Public => &load.public,
             Routes::Internal | Routes::Grpc => &load.internal,
         };
-        let (admission, queue) = (Arc::clone(admission), Arc::clone(&load.queue));
-        Self(Arc::new(Shared { live, routes, admission, queue, ids }))
+        Self(Arc::new(Shared { live, routes, admission: Arc::clone(admission), ids }))
     }
 
     /// What it serves.
@@ -74,7 +72,7 @@ impl Service {
 
     /// What requests wait in until their turn.
     pub(super) fn queue(&self) -> Arc<Queue> {
-        Arc::clone(&self.0.queue)
+        Arc::clone(self.0.admission.queue())
     }
 
     /// The service of one connection, whose bodies come in `patience`.
@@ -113,46 +111,38 @@ impl hyper::service::Service<Request<Incoming>> for PeerService {
         let busy = self.quiet.as_ref().map(Quiet::begin);
         if self.turn.take() && busy.is_none() {
             // Most of an overload must cost as little as it can, not even the memory to wait in.
-            return match self.admit(&served, &request, &self.arrivals.last()) {
-                Ok(admitted) => Box::pin(self.clone().serve(served, request, admitted)),
-                Err(turned_away) => Box::pin(std::future::ready(Ok(turned_away))),
+            let begun = Begun::new(&self.shared, &served.house, &request, self.peer, &self.arrivals.take());
+            return match self.shared.admit(&served.house, &begun) {
+                Ok(admitted) => Box::pin(self.clone().serve(served, request, begun, admitted)),
+                Err(limited) => {
+                    Box::pin(std::future::ready(Ok(self.shared.turn_away(&served.house, &begun, limited))))
+                }
             };
         }
         let (own, has_turn) = (self.clone(), busy.is_some());
-        let joined = if has_turn { self.arrivals.last() } else { self.shared.queue.join() };
+        let joined = if has_turn { self.arrivals.last() } else { self.shared.admission.queue().join() };
         Box::pin(async move {
             let _busy = busy;
             if !has_turn {
                 end_of_the_line().await;
             }
-            match own.admit(&served, &request, &joined) {
-                Ok(admitted) => own.serve(served, request, admitted).await,
-                Err(turned_away) => Ok(turned_away),
+            let begun = Begun::new(&own.shared, &served.house, &request, own.peer, &joined);
+            match own.shared.admit(&served.house, &begun) {
+                Ok(admitted) => own.serve(served, request, begun, admitted).await,
+                Err(limited) => Ok(own.shared.turn_away(&served.house, &begun, limited)),
             }
         })
     }
 }
 
 impl PeerService {
-    /// Takes a request that joined the queue then, or says how it is turned away.
-    fn admit(
-        &self,
-        served: &Served,
-        request: &Request<Incoming>,
-        joined: &Joined,
-    ) -> Result<(Begun, Admitted), Response> {
-        let begun = Begun::new(&self.shared, &served.house, request, self.peer, joined);
-        match self.shared.admit(&served.house, &begun) {
-            Ok(admitted) => Ok((begun, admitted)),
-            Err(limited) => Err(self.shared.turn_away(&served.house, &begun, limited)),
-        }
-    }
-
+    /// Answers a request that was taken.
     async fn serve(
         self,
         served: Arc<Served>,
         request: Request<Incoming>,
-        (begun, admitted): (Begun, Admitted),
+        begun: Begun,
+        admitted: Admitted,
     ) -> Result<Response, Infallible> {
         let may_change = !request.method().is_safe();
         let (shared, patience, metrics) = (self.shared, self.patience, Arc::clone(&served.house.metrics));
@@ -192,7 +182,7 @@ impl Begun {
         joined: &Joined,
     ) -> Self {
         let started = Instant::now();
-        let waited = shared.queue.turn(joined, started);
+        let waited = shared.admission.queue().turn(joined, started);
         let is_public = shared.routes == Routes::Public;
         // Whoever asks over the Unix socket is no client, and has no address.
         let address = peer.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));

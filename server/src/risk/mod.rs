@@ -55,7 +55,7 @@ pub(crate) async fn weigh(
         },
         is_proved: sees.is_proved,
         is_stale_copy: sees.is_stale_copy,
-        is_replaced: sees.is_replaced,
+        cookie: sees.cookie,
         posture: posture(house, record, context.now),
         told: told(house, record),
         now: context.now,
@@ -85,8 +85,8 @@ pub(crate) struct Sees {
     pub(crate) is_proved: bool,
     /// A copy of a cookie came with it that the owner's browser has replaced.
     pub(crate) is_stale_copy: bool,
-    /// A cookie came with it that is still good, and not the newest.
-    pub(crate) is_replaced: bool,
+    /// The generation of the cookie that came with it.
+    pub(crate) cookie: Option<u32>,
 }
 
 /// Weighs a login, and gives what the audit trail tells of it.

@@ -156,7 +156,7 @@ impl Desk {
             is_proved: false,
             is_stale_copy: false,
             // Thieves here are stopped, or served, before the owner's next proof.
-            is_replaced: false,
+            cookie: Some(record.binding.as_ref().map_or(0, |binding| binding.generation)),
             posture: Posture::Unmanaged,
             told: Told::default(),
             now: request.now,

@@ -20,7 +20,7 @@ pub enum Network {
 impl Network {
     /// The network of an address.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
+        match translated(address) {
             IpAddr::V4(address) => {
                 let [a, b, c, _] = address.octets();
                 Self::V4([a, b, c])
@@ -58,7 +58,7 @@ pub struct Line([u8; 8]);
 impl Line {
     /// The line of an address.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
+        match translated(address) {
             IpAddr::V4(address) => {
                 let [a, b, c, d] = address.octets();
                 // Nobody is given ::/8, so that no line is one of both versions.
@@ -93,6 +93,18 @@ impl fmt::Display for Network {
                 write!(f, "{address}/64")
             }
         }
+    }
+}
+
+/// The IPv4 address that is written as an IPv6 one: mapped (RFC 4291 §2.5.5.2), or by a translator before the server, whose
+/// clients would else all be of one network (RFC 6052 §2.1).
+fn translated(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => match address.octets() {
+            [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
+            _ => address.into(),
+        },
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -157,6 +169,9 @@ mod tests {
         assert_eq!(line("2001:480::1"), line("2001:480::ffff:1:2:3"));
         assert_ne!(line("2001:480:0:1::1"), line("2001:480:0:2::1"));
         assert_eq!(format!("{:?}", line("81.2.69.142")), "Line(..)");
+        assert_eq!(line("64:ff9b::81.2.69.142"), line("81.2.69.142"));
+        assert_eq!(network("64:ff9b::81.2.69.142"), network("81.2.69.1"));
+        assert_ne!(network("64:ff9b::12.81.96.1"), network("64:ff9b::81.2.69.142"));
     }
 
     #[test]

@@ -168,14 +168,16 @@ impl Trail {
         // Whose requests come by one line and whose proofs by another has several.
         let was_sought =
             answered.iter().any(|sought| sought.network.shares_site(&network) && is_another(sought.line));
-        let is_where_it_was = self.believed.is_some_and(|believed| believed.network.shares_site(&network));
-        let was_elsewhere = is_where_it_was && is_another(self.line);
-        let before =
-            self.proofs.iter().find(|proof| proof.network.shares_site(&network) && proof.agent == agent);
+        // The last one of several.
+        let before = self.proofs.iter().rev().find(|proof| proof.is_of(&network, &agent));
         let before = before.filter(|proof| at.since(proof.at) <= PROOF_COUNTS);
-        let has_moved = was_sought || was_elsewhere || before.is_some_and(|before| is_another(before.line));
+        let has_moved = was_sought || before.is_some_and(|before| is_another(before.line));
         let moved_at = if has_moved { Some(at) } else { before.and_then(|before| before.moved_at) };
         self.remember(Proof { network, line: Some(line), location, agent, at, moved_at });
+        // Whoever used the session from there before had no key to show.
+        if self.believed.is_some_and(|believed| believed.network.shares_site(&network)) {
+            self.line = Some(line);
+        }
         // A device with both versions of the protocol may prove its key by the other one than its request came by.
         for sought in answered.iter().filter(|sought| sought.is_crossed(&network, &location)) {
             let Sought { network, location, .. } = *sought;
@@ -185,8 +187,13 @@ impl Trail {
     }
 
     fn remember(&mut self, proof: Proof) {
-        self.proofs
-            .retain(|other| !(other.network.shares_site(&proof.network) && other.agent == proof.agent));
+        let of_site = |other: &&Proof| other.is_of(&proof.network, &proof.agent);
+        self.proofs.retain(|other| other.line != proof.line || !of_site(&other));
+        if self.proofs.iter().filter(of_site).count() >= MOST_OF_A_SITE
+            && let Some(oldest) = self.proofs.iter().position(|other| of_site(&other))
+        {
+            self.proofs.remove(oldest);
+        }
         if self.proofs.len() >= MOST_PROOFS {
             self.proofs.remove(0);
         }
@@ -234,7 +241,8 @@ impl Trail {
             found.signals.append(&mut strange.signals);
         }
         let is_trusted = found.proved_here || highest < ASKED;
-        if !is_trusted && session.is_bound {
+        // A copy is refused, and nobody proves a key for it.
+        if !is_trusted && session.is_bound && !visit.is_stale_copy {
             self.seek(visit);
         }
         if found.proved_here || highest <= TOLERATED {
@@ -298,8 +306,9 @@ impl Trail {
             return;
         };
         if here.network.shares_site(&believed.network) {
-            // Neighbours are not asked about unless there is a key to ask: their lines are handed round among them.
-            let is_another = self.line.zip(visit.line).is_some_and(|(owners, this)| owners != this);
+            // Neighbours are not asked about unless there is a key to ask: their lines are handed round among them. A line that
+            // is not known is another one.
+            let is_another = visit.line.is_some() && visit.line != self.line;
             if is_another && session.is_bound && session.is_browser && !self.is_proved_from(visit) {
                 let signal = Signal::new(SignalName::NetworkChanged, ASKS_DEVICES);
                 found.add(signal.because("how", "another line of the same network"));
@@ -307,7 +316,7 @@ impl Trail {
             return;
         }
         let is_known_network = profile.knows_network(&here.network);
-        found.add(network_changed(&believed, &here, visit, profile));
+        found.add(network_changed(&believed, &here, (visit, session), profile));
         let leg = believed.location.place().zip(here.location.place()).map(|(from, to)| Leg {
             from,
             to,
@@ -408,6 +417,10 @@ impl Trail {
 }
 
 impl Proof {
+    fn is_of(&self, network: &Network, agent: &Agent) -> bool {
+        self.network.shares_site(network) && self.agent == *agent
+    }
+
     /// By the line that it came by. Where its owner has several, also by the others of the network, for whoever has the cookie that
     /// it was answered with.
     fn vouches_for(&self, visit: &Visit, network: &Network) -> bool {
@@ -443,7 +456,12 @@ fn knows(profile: &Profile, sighting: &Sighting) -> bool {
 const ASKS_DEVICES: Score = Score::new(30);
 
 /// That the network is another one.
-fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile: &Profile) -> Signal {
+fn network_changed(
+    believed: &Sighting,
+    here: &Sighting,
+    (visit, session): (&Visit, &Session),
+    profile: &Profile,
+) -> Signal {
     let places = believed.location.place().zip(here.location.place());
     let is_recent = visit.now.since(believed.at) <= LIVE;
     let shares_version = here.network.shares_version(&believed.network);
@@ -459,6 +477,10 @@ fn network_changed(believed: &Sighting, here: &Sighting, visit: &Visit, profile:
         }
         Some((before, now)) if before.country.is_some() && now.country.is_some() => (70, "another country"),
         Some(_) | None => match (believed.location, here.location) {
+            // Whoever is not asked about it may be in another wing; where there is a key it costs nothing to ask.
+            (Location::Internal, Location::Internal) if session.is_bound && session.is_browser => {
+                (ASKS_DEVICES.get(), "both internal")
+            }
             (Location::Internal, Location::Internal) => (10, "both internal"),
             // The other version of the protocol may be the same line, or anybody's: nothing tells.
             _ if !shares_version => (40, "the other version of the protocol, where is not known"),
@@ -516,6 +538,7 @@ const PROOF_COUNTS: Duration = Duration::from_secs(30 * 60);
 const ANSWERED: Duration = Duration::from_secs(15);
 
 const MOST_PROOFS: usize = 6;
+const MOST_OF_A_SITE: usize = 3;
 
 /// Thieves may come from many places; the owner comes from few.
 const MOST_SOUGHT: usize = 4;

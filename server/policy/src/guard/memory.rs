@@ -41,6 +41,8 @@ pub(super) struct Entry {
     /// Its user has just authenticated again: wherever it is used first is where they are.
     pub(super) is_vouched_for: bool,
     pub(super) demands: Demands,
+    /// Of the cookie that the last proof made.
+    pub(super) generation: u32,
     weighed: Option<Weighed>,
     objected: Objections,
     used_at: UnixTime,
@@ -78,7 +80,7 @@ impl Objections {
 /// What was weighed, and whether it still holds.
 struct Weighed {
     from: Option<(Network, Option<Line>)>,
-    is_replaced: bool,
+    cookie: Option<u32>,
     fields: Digest,
     revision: u64,
     binding: Option<(Method, Level)>,
@@ -190,7 +192,7 @@ impl Memory {
         let weighed = entry.weighed.as_ref()?;
         let is_like_before = weighed.from == from
             && weighed.revision == question.record.revision
-            && (weighed.is_proved, weighed.is_replaced) == (question.is_proved, question.is_replaced)
+            && (weighed.is_proved, weighed.cookie) == (question.is_proved, question.cookie)
             && (weighed.posture, weighed.told) == (question.posture, question.told)
             && now >= weighed.at
             && now.since(weighed.at) < HOLDS
@@ -214,6 +216,11 @@ impl Memory {
     ) -> (Seen, Option<Arc<Outcome>>) {
         let Some(shard) = self.shard(question.record.id) else { return (seen, None) };
         if let Some(entry) = shard.lock().get_mut(&question.record.id) {
+            if question.is_stale_copy {
+                // What is said of a copy is not said of the owner.
+                entry.weighed = None;
+                return (seen, None);
+            }
             let binding = question.record.binding.as_deref().map(|binding| (binding.method, binding.level));
             let same = entry.weighed.take().filter(|before| {
                 (before.binding, before.posture, before.seen.location)
@@ -226,7 +233,7 @@ impl Memory {
             };
             let weighed = entry.weighed.insert(Weighed {
                 from: question.whence(),
-                is_replaced: question.is_replaced,
+                cookie: question.cookie,
                 fields: question.fields.digest(),
                 revision: question.record.revision,
                 binding,

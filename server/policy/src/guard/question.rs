@@ -33,8 +33,8 @@ pub struct Question<'a> {
     pub is_proved: bool,
     /// Whether a copy of a replaced cookie came with it.
     pub is_stale_copy: bool,
-    /// Whether its cookie is good, and was replaced a moment ago by a proof.
-    pub is_replaced: bool,
+    /// The generation of the cookie that came with it, if one did.
+    pub cookie: Option<u32>,
     /// What is known of the device.
     pub posture: Posture,
     /// What others have told.
@@ -95,18 +95,23 @@ impl Question<'_> {
         }
     }
 
-    /// The request, as it is compared with others.
-    pub(super) fn visit(&self, locate: Locate<'_>) -> Visit {
+    /// The request, as it is compared with others. The last proof that was heard of made a cookie of this generation, and may be
+    /// later than what was read of the session.
+    pub(super) fn visit(&self, locate: Locate<'_>, generation: u32) -> Visit {
         Visit {
             from: sighting(self.client_ip, locate, self.now),
             line: self.client_ip.map(Line::of),
             client: Client::read(&self.fields),
             is_proved: self.is_proved,
             is_stale_copy: self.is_stale_copy,
-            is_replaced: self.is_replaced,
+            is_replaced: self.cookie.is_some_and(|cookie| cookie < generation.max(self.generation())),
             is_export: self.target.is_export(),
             now: self.now,
         }
+    }
+
+    fn generation(&self) -> u32 {
+        self.record.binding.as_ref().map_or(0, |binding| binding.generation)
     }
 
     /// What of its address makes a difference: the line, where there is a key to ask about it.

@@ -1,9 +1,14 @@
 //! Neighbours: thieves in the owner's own network.
 
 use holdfast_core::{SessionId, risk::SignalName};
-use holdfast_policy::{Demand, Effect};
+use holdfast_policy::{Demand, Effect, Memory, Question};
 
-use super::scene::{CHROME, DATA_CENTRE, FIREFOX, HOME, OFFICE, Scene, at};
+use super::scene::{CHROME, DATA_CENTRE, FIREFOX, HOME, NEW_YORK, OFFICE, Scene, at};
+
+/// The cookie of before the last proof came with it.
+fn replaced(question: &mut Question<'_>) {
+    question.cookie = question.cookie.map(|newest| newest - 1);
+}
 
 /// Of the network that [`HOME`] is in.
 const NEIGHBOUR: &str = "81.2.69.77";
@@ -41,7 +46,9 @@ fn a_neighbour_who_waits_for_the_owners_proof_gains_nothing() {
             scene.prove(HOME, CHROME, now);
         }
         // What was stolen is the cookie of before: good for a moment, and replaced.
-        let asked = scene.check_with(NEIGHBOUR, CHROME, now, |question| question.is_replaced = second >= 50);
+        let asked = scene.check_with(NEIGHBOUR, CHROME, now, |question| {
+            question.cookie = question.cookie.map(|newest| newest - u32::from(second >= 50));
+        });
         asked.is(Some(Effect::Reprove));
         scene.check(HOME, CHROME, now).is(None);
     }
@@ -104,11 +111,143 @@ fn a_proof_by_the_other_version_answers_for_the_request_that_waited_for_it() {
     let waits = scene.check(four, CHROME, at(300));
     assert_eq!((waits.effect(), waits.demand), (Some(Effect::Reprove), Some(Demand::Proof)));
     scene.prove(six, CHROME, at(301));
-    scene.check_with(four, CHROME, at(302), |question| question.is_replaced = true).is(Some(Effect::Reprove));
+    scene.check_with(four, CHROME, at(302), replaced).is(Some(Effect::Reprove));
     scene.check(four, CHROME, at(302)).is(None);
     scene.check(six, CHROME, at(303)).is(None);
     scene.check(four, CHROME, at(304)).is(None);
     scene.check(strangers, CHROME, at(305)).is(Some(Effect::Reprove));
+}
+
+/// A copy is refused, and waits for no proof: it must not have the owner's answer for the thief's next cookie.
+#[test]
+fn a_copy_prepares_nothing_for_the_next_one() {
+    for (owner, thief) in [("2001:480::10", "81.2.99.99"), (HOME, NEIGHBOUR)] {
+        let mut scene = Scene::login(owner, CHROME);
+        scene.bind(owner, CHROME, at(2));
+        scene.check(owner, CHROME, at(3)).is(None);
+        for second in 0..600 {
+            scene.check_with(thief, CHROME, at(100 + second), |question| question.is_stale_copy = true);
+            if second % 100 == 99 {
+                scene.prove(owner, CHROME, at(100 + second));
+            }
+        }
+        scene.check(thief, CHROME, at(700)).is(Some(Effect::Reprove));
+    }
+}
+
+/// Nor must it take away what the owner's request waits for.
+#[test]
+fn copies_do_not_have_the_owner_log_in() {
+    for (other, proves) in [("81.2.69.10", "2001:480::10"), (NEIGHBOUR, OTHER_NEIGHBOUR)] {
+        let mut scene = Scene::login(proves, CHROME);
+        scene.bind(proves, CHROME, at(2));
+        scene.check(proves, CHROME, at(3)).is(None);
+        let waits = scene.check(other, CHROME, at(300));
+        assert_eq!((waits.effect(), waits.demand), (Some(Effect::Reprove), Some(Demand::Proof)));
+        for agent in [FIREFOX, "curl/8.5.0", "Mozilla/5.0", "python-requests/2.32", CHROME] {
+            scene.check_with(NEW_YORK, agent, at(300), |question| question.is_stale_copy = true);
+        }
+        scene.prove(proves, CHROME, at(301));
+        let goes_on = scene.check(other, CHROME, at(302));
+        assert_ne!(goes_on.demand, Some(Demand::Login));
+    }
+}
+
+/// Of several requests in flight one has the key proved, and the others come with the cookie of before.
+#[test]
+fn what_was_in_flight_at_a_proof_is_asked_for_a_proof_and_no_login() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    assert_eq!(scene.check(NEIGHBOUR, CHROME, at(300)).demand, Some(Demand::Proof));
+    scene.prove(OTHER_NEIGHBOUR, CHROME, at(301));
+    for second in 1..30 {
+        let line = format!("81.2.69.{}", 100 + second);
+        let late = scene.check_with(&line, CHROME, at(300 + second), replaced);
+        assert_eq!((late.effect(), late.demand), (Some(Effect::Reprove), Some(Demand::Proof)));
+        scene.check(&line, CHROME, at(300 + second)).is(None);
+    }
+}
+
+/// A request that was read before the owner's proof, and is weighed after it.
+#[test]
+fn a_request_that_was_judged_before_the_proof_is_not_vouched_for_by_it() {
+    for thief in [NEIGHBOUR, "2001:480::77"] {
+        let mut scene = Scene::login(HOME, CHROME);
+        scene.bind(HOME, CHROME, at(2));
+        scene.check(HOME, CHROME, at(3)).is(None);
+        scene.check(thief, CHROME, at(100)).is(Some(Effect::Reprove));
+        let before = scene.record.clone();
+        scene.prove(HOME, CHROME, at(101));
+        let now = std::mem::replace(&mut scene.record, before);
+        scene.check(thief, CHROME, at(101)).is(Some(Effect::Reprove));
+        scene.record = now;
+        for second in 102..131 {
+            scene.check_with(thief, CHROME, at(second), replaced).is(Some(Effect::Reprove));
+        }
+    }
+}
+
+#[test]
+fn who_was_there_before_the_key_is_not_the_owner() {
+    let mut scene = Scene::login(HOME, CHROME);
+    // With the cookie of the login.
+    scene.check(NEIGHBOUR, CHROME, at(1)).is(None);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check_with(NEIGHBOUR, CHROME, at(3), replaced).is(Some(Effect::Reprove));
+    scene.check(HOME, CHROME, at(4)).is(None);
+}
+
+/// After a restart nobody knows the line of a session that went on under a new id.
+#[test]
+fn a_line_that_nobody_knows_is_asked_about() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    scene.record.began_at = at(0);
+    scene.record.created_at = at(1);
+    scene.memory = Memory::new();
+    scene.check(NEIGHBOUR, CHROME, at(60)).is(Some(Effect::Reprove));
+    scene.check(HOME, CHROME, at(61)).is(Some(Effect::Reprove));
+    scene.prove(HOME, CHROME, at(62));
+    scene.check(HOME, CHROME, at(63)).is(None);
+    scene.check(NEIGHBOUR, CHROME, at(64)).is(Some(Effect::Reprove));
+}
+
+/// One line in place of another is not several.
+#[test]
+fn a_new_lease_does_not_open_the_network() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    let next_day = 10 * 3600;
+    scene.check("81.2.69.50", CHROME, at(next_day)).is(Some(Effect::Reprove));
+    scene.prove("81.2.69.50", CHROME, at(next_day + 1));
+    scene.check("81.2.69.50", CHROME, at(next_day + 2)).is(None);
+    scene.check(NEIGHBOUR, CHROME, at(next_day + 3)).is(Some(Effect::Reprove));
+}
+
+#[test]
+fn whoever_is_farther_away_inside_is_not_less_strange_than_a_neighbour() {
+    let mut scene = Scene::login("10.0.0.5", CHROME);
+    scene.bind("10.0.0.5", CHROME, at(2));
+    for thief in ["10.0.0.6", "10.9.1.6"] {
+        scene.check("10.0.0.5", CHROME, at(3)).is(None);
+        scene.check(thief, CHROME, at(4)).is(Some(Effect::Reprove));
+    }
+    let mut unbound = Scene::login("10.0.0.5", FIREFOX);
+    unbound.check("10.9.1.6", FIREFOX, at(4)).is(None);
+}
+
+/// What is said of a copy is not said of the owner.
+#[test]
+fn a_copy_by_the_owners_line_does_not_have_the_owner_asked_after_a_proof() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    scene.prove(HOME, CHROME, at(300));
+    scene.check_with(HOME, CHROME, at(310), |question| question.is_stale_copy = true);
+    scene.check(HOME, CHROME, at(311)).is(None);
 }
 
 /// There is nobody to ask but the user, and lines are handed round.

@@ -161,7 +161,7 @@ impl Scene {
             target: Target { method: "GET", ..Target::default() },
             is_proved: false,
             is_stale_copy: false,
-            is_replaced: false,
+            cookie: Some(self.record.binding.as_ref().map_or(0, |binding| binding.generation)),
             posture: Posture::Unmanaged,
             told: Told::default(),
             now,
