@@ -26,13 +26,8 @@ pub(super) struct Told {
     pub(super) challenge: Option<HeaderValue>,
 }
 
-/// Finds the words for a verdict. With `is_replaced` the browser has a newer cookie than the one that came.
-pub(super) fn tell(
-    house: &Holdfast,
-    question: &Question<'_>,
-    (verdict, rule): (&Verdict, Option<Rule>),
-    is_replaced: bool,
-) -> Told {
+/// Finds the words for a verdict.
+pub(super) fn tell(house: &Holdfast, question: &Question<'_>, verdict: &Verdict, rule: Option<Rule>) -> Told {
     let told = |status, location, set_cookie| Told { status, location, set_cookie, challenge: None };
     let reason = verdict.reason;
     match verdict.decision {
@@ -40,9 +35,8 @@ pub(super) fn tell(
         // The browser finds its bound cookie gone, refreshes, and so proves its key before it repeats the request.
         Decision::Reprove => {
             let again = local(question).map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned());
-            // A request that was on its way while the key was proved is repeated with what the proof brought.
-            let expired = (!is_replaced).then(|| expire_cookie(&house.cookie_name));
-            return told(StatusCode::TEMPORARY_REDIRECT, Some(again), expired);
+            let expired = expire_cookie(&house.cookie_name);
+            return told(StatusCode::TEMPORARY_REDIRECT, Some(again), Some(expired));
         }
         Decision::Deny if may_resume(question, reason) => {
             if let Some(path) = local(question) {

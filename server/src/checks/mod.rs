@@ -230,9 +230,7 @@ pub(crate) async fn check(
         Some(refused) => Some(dpop::nonce(house, refused.key.as_ref(), context.now)),
         None => nonce,
     };
-    let binding = found.as_ref().and_then(|found| found.session.record().binding.as_deref());
-    let is_replaced = cookie.zip(binding).is_some_and(|(cookie, binding)| cookie < binding.generation);
-    let told = client::tell(house, question, (&verdict, rule), is_replaced);
+    let told = client::tell(house, question, &verdict, rule);
     Ok(Answer {
         verdict,
         // The session of a credential that was not good is not told to the app: somebody would take it for the user's.

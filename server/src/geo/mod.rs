@@ -9,7 +9,7 @@ mod watch;
 
 use std::net::IpAddr;
 
-use holdfast_core::risk::{Location, Place, is_public};
+use holdfast_core::risk::{Location, Place, is_public, untranslated};
 
 pub use database::Database;
 pub use record::Kind;
@@ -19,7 +19,7 @@ pub(crate) use watch::{tell_of_geo, watch_forever};
 /// Where an address is, by what these databases say.
 pub fn locate<'a>(address: IpAddr, databases: impl IntoIterator<Item = &'a Database>) -> Location {
     // An IPv4 address written as IPv6 is that IPv4 address, in every respect.
-    let address = address.to_canonical();
+    let address = untranslated(address);
     if !is_public(address) {
         return Location::Internal;
     }

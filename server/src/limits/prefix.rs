@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use holdfast_core::risk::untranslated;
+
 /// How much of an address makes one client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefixes {
@@ -19,7 +21,7 @@ pub(crate) struct Prefix {
 impl Prefixes {
     /// The prefix of an address. An IPv4 address in IPv6 clothes (`::ffff:203.0.113.7`) is one of IPv4.
     pub(crate) fn of(self, address: IpAddr) -> Prefix {
-        match address.to_canonical() {
+        match untranslated(address) {
             IpAddr::V4(address) => {
                 Prefix { bits: u128::from(address.to_bits()) & leading(32, self.ipv4), is_ipv4: true }
             }
@@ -48,6 +50,7 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("203.0.113.7"), of("203.0.113.8"));
         assert_eq!(of("203.0.113.7"), of("::ffff:203.0.113.7"));
+        assert_eq!(of("203.0.113.7"), of("64:ff9b::203.0.113.7"), "behind a translator");
         assert_ne!(of("0.0.0.0"), of("::"));
         let wide = Prefixes { ipv4: 24, ipv6: 128 };
         assert_eq!(wide.of("203.0.113.7".parse().unwrap()), wide.of("203.0.113.8".parse().unwrap()));

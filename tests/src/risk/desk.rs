@@ -155,7 +155,7 @@ impl Desk {
             target: Target { method: "GET", pattern, tags },
             is_proved: false,
             is_stale_copy: false,
-            // Thieves here are stopped, or served, before the owner's next proof.
+            // Thieves here are stopped, or served, before the owner's next proof: theirs is the newest too.
             cookie: Some(record.binding.as_ref().map_or(0, |binding| binding.generation)),
             posture: Posture::Unmanaged,
             told: Told::default(),

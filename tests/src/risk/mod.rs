@@ -43,7 +43,7 @@ pub struct Simulation {
     pub tells_handshake: bool,
     /// Whether the app has a name for each device (`client.device_id`).
     pub names_devices: bool,
-    /// whether sessions without a key are asked about each change of network (`strict-unbound.cedar`).
+    /// Whether sessions without a key are asked about each change of network (`strict-unbound.cedar`).
     pub strict: bool,
     /// Seconds between two requests of a user who uses a device, on average.
     pub pause: u64,

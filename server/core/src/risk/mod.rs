@@ -22,7 +22,7 @@ pub use client::{Client, ClientFields, Digest};
 pub use export::Exports;
 pub use hints::{ClientHints, Contradiction};
 pub use login::{Login, weigh_login};
-pub use network::{Line, Network, is_public};
+pub use network::{Line, Network, is_public, untranslated};
 pub use place::{Cell, Code, Location, NoCode, Place, Point, Traits};
 pub use profile::{Evidence, Profile, Sighting, Strength, Weaker};
 pub use signal::{Factor, Score, Signal, SignalName};

@@ -20,7 +20,7 @@ pub enum Network {
 impl Network {
     /// The network of an address.
     pub fn of(address: IpAddr) -> Self {
-        match translated(address) {
+        match untranslated(address) {
             IpAddr::V4(address) => {
                 let [a, b, c, _] = address.octets();
                 Self::V4([a, b, c])
@@ -58,7 +58,7 @@ pub struct Line([u8; 8]);
 impl Line {
     /// The line of an address.
     pub fn of(address: IpAddr) -> Self {
-        match translated(address) {
+        match untranslated(address) {
             IpAddr::V4(address) => {
                 let [a, b, c, d] = address.octets();
                 // Nobody is given ::/8, so that no line is one of both versions.
@@ -98,7 +98,7 @@ impl fmt::Display for Network {
 
 /// The IPv4 address that is written as an IPv6 one: mapped (RFC 4291 §2.5.5.2), or by a translator before the server, whose
 /// clients would else all be of one network (RFC 6052 §2.1).
-fn translated(address: IpAddr) -> IpAddr {
+pub fn untranslated(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => match address.octets() {
             [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
@@ -111,7 +111,7 @@ fn translated(address: IpAddr) -> IpAddr {
 /// Whether an address can be somebody's on the public internet. Those of home and office networks, of carriers' own, for
 /// documentation, of the machine itself and the like are nowhere in particular (RFC 6890 and its registries).
 pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match untranslated(address) {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
             let is_special = matches!(
@@ -200,12 +200,13 @@ mod tests {
             "ff02::1",
             "2001:db8::1",
             "::ffff:10.0.0.1",
-            "64:ff9b::1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
         for text in
-            ["81.2.69.142", "100.63.0.1", "172.32.0.1", "1.1.1.1", "2001:480::1", "::ffff:81.2.69.142"]
+            ["81.2.69.142", "100.63.0.1", "172.32.0.1", "1.1.1.1", "2001:480::1", "64:ff9b::81.2.69.142"]
         {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }

@@ -174,8 +174,9 @@ impl Trail {
         let has_moved = was_sought || before.is_some_and(|before| is_another(before.line));
         let moved_at = if has_moved { Some(at) } else { before.and_then(|before| before.moved_at) };
         self.remember(Proof { network, line: Some(line), location, agent, at, moved_at });
-        // Whoever used the session from there before had no key to show.
-        if self.believed.is_some_and(|believed| believed.network.shares_site(&network)) {
+        // Whoever used the session from there before had no key to show; and where nobody is yet, the owner is.
+        if self.believed.is_none_or(|believed| believed.network.shares_site(&network)) {
+            self.believed.get_or_insert(*from);
             self.line = Some(line);
         }
         // A device with both versions of the protocol may prove its key by the other one than its request came by.
@@ -241,8 +242,8 @@ impl Trail {
             found.signals.append(&mut strange.signals);
         }
         let is_trusted = found.proved_here || highest < ASKED;
-        // A copy is refused, and nobody proves a key for it.
-        if !is_trusted && session.is_bound && !visit.is_stale_copy {
+        // A copy is refused, and nobody proves a key for it; what was in flight at a proof comes again with the cookie of that.
+        if !is_trusted && session.is_bound && !visit.is_stale_copy && !visit.is_replaced {
             self.seek(visit);
         }
         if found.proved_here || highest <= TOLERATED {
@@ -441,6 +442,10 @@ impl Sought {
 
     /// Whether a proof from there may be that of the same device, by the other version of the protocol.
     fn is_crossed(&self, network: &Network, location: &Location) -> bool {
+        if (self.location, *location) == (Location::Internal, Location::Internal) {
+            // Each node before the server may tell an address of its own.
+            return !self.network.shares_site(network);
+        }
         let places = self.location.place().zip(location.place());
         !self.network.shares_version(network)
             && places.is_some_and(|(here, there)| here.shares_operator(there))

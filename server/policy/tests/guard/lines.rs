@@ -239,6 +239,57 @@ fn whoever_is_farther_away_inside_is_not_less_strange_than_a_neighbour() {
     unbound.check("10.9.1.6", FIREFOX, at(4)).is(None);
 }
 
+/// Nodes before the server that each tell an address of their own, and an intranet with both versions of the protocol.
+#[test]
+fn several_networks_inside_are_several_lines() {
+    for (asks, proves) in [("10.244.3.1", "10.244.1.1"), ("fd00:1:2:3::5", "10.0.0.5")] {
+        let mut scene = Scene::login(proves, CHROME);
+        scene.bind(proves, CHROME, at(2));
+        scene.check(proves, CHROME, at(3)).is(None);
+        for minute in 1..20 {
+            let now = 600 * minute;
+            let waits = scene.check(asks, CHROME, at(now));
+            assert_ne!(waits.demand, Some(Demand::Login));
+            if waits.effect().is_some() {
+                scene.prove(proves, CHROME, at(now + 1));
+                scene.check(asks, CHROME, at(now + 2)).is(None);
+            }
+            scene.check(proves, CHROME, at(now + 3));
+        }
+    }
+}
+
+/// The cookie of before waits for nothing either.
+#[test]
+fn a_replaced_cookie_does_not_have_the_owner_log_in() {
+    for (other, proves) in [("81.2.69.10", "2001:480::10"), (NEIGHBOUR, OTHER_NEIGHBOUR)] {
+        let mut scene = Scene::login(proves, CHROME);
+        scene.bind(proves, CHROME, at(2));
+        scene.check(proves, CHROME, at(3)).is(None);
+        scene.prove(proves, CHROME, at(300));
+        assert_eq!(scene.check(other, CHROME, at(305)).demand, Some(Demand::Proof));
+        for agent in [FIREFOX, "curl/8.5.0", "Mozilla/5.0", "python-requests/2.32", CHROME] {
+            scene.check_with(NEW_YORK, agent, at(305), replaced);
+        }
+        scene.prove(proves, CHROME, at(306));
+        assert_ne!(scene.check(other, CHROME, at(307)).demand, Some(Demand::Login));
+    }
+}
+
+/// A trail that begins with a proof begins where that came from.
+#[test]
+fn after_a_restart_the_first_proof_says_where_the_owner_is() {
+    let mut scene = Scene::login(HOME, CHROME);
+    scene.bind(HOME, CHROME, at(2));
+    scene.check(HOME, CHROME, at(3)).is(None);
+    scene.record.created_at = at(1);
+    scene.memory = Memory::new();
+    scene.prove(HOME, CHROME, at(62));
+    scene.check_with(NEW_YORK, CHROME, at(63), replaced).is(Some(Effect::Reprove));
+    scene.check(NEW_YORK, CHROME, at(63)).is(Some(Effect::Reprove));
+    scene.check(HOME, CHROME, at(64)).is(None);
+}
+
 /// What is said of a copy is not said of the owner.
 #[test]
 fn a_copy_by_the_owners_line_does_not_have_the_owner_asked_after_a_proof() {

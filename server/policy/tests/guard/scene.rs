@@ -37,7 +37,7 @@ pub(crate) fn locate(address: IpAddr) -> Location {
         text if text.starts_with("185.1.") => {
             ((59.3, 18.0), "SE", "EU", 9009, Traits { anonymizer: true, hosting: true, ..honest })
         }
-        text if text.starts_with("10.") => return Location::Internal,
+        text if text.starts_with("10.") || text.starts_with("fd00:") => return Location::Internal,
         _ => return Location::Unknown,
     };
     Location::Known(Place {
