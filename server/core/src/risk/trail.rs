@@ -42,7 +42,7 @@ pub struct Trail {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Proof {
     network: Network,
-    /// Nothing if the device proved its key by the other version of the protocol.
+    /// Nothing if the device proved its key by the other version of the protocol, or by another network inside.
     line: Option<Line>,
     location: Location,
     agent: Agent,
@@ -179,7 +179,8 @@ impl Trail {
             self.believed.get_or_insert(*from);
             self.line = Some(line);
         }
-        // A device with both versions of the protocol may prove its key by the other one than its request came by.
+        // A device with both versions of the protocol may prove its key by the other one than its request came by; and inside, by
+        // another network.
         for sought in answered.iter().filter(|sought| sought.is_crossed(&network, &location)) {
             let Sought { network, location, .. } = *sought;
             self.remember(Proof { network, line: None, location, agent, at, moved_at: Some(at) });
