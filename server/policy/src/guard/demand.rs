@@ -30,10 +30,10 @@ impl Memory {
             // The proof arrived as it must; what the policies still miss, another one may bring.
             return Demand::Proof;
         }
+        let visit = question.visit(&|_| Location::Unknown);
         let demand = self.with_entry(question.record, |entry| {
-            let visit = question.visit(&|_| Location::Unknown, entry.generation);
             // The proof came while this request was on its way: its browser has the cookie that it is repeated with.
-            if visit.is_replaced {
+            if visit.is_replaced || question.is_replaced(entry.generation) {
                 return Demand::Proof;
             }
             // The proof came while this request was weighed: the next one finds it.

@@ -72,12 +72,13 @@ impl Memory {
         locate: Locate<'_>,
     ) -> Answer {
         let record = question.record;
-        let from = sighting(question.client_ip, locate, question.now);
+        let mut visit = question.visit(locate);
         let others = self.presences(record);
         let last = profile.last().copied();
         let (assessment, evidence) = self.with_trail_after(record, locate, question.now, last, |trail| {
             let is_vouched_for = std::mem::take(&mut trail.is_vouched_for);
-            let visit = question.visit(locate, trail.generation);
+            // A proof that came since the session was read has replaced the cookie all the same.
+            visit.is_replaced |= question.is_replaced(trail.generation);
             let session = question.session();
             let assessment = trail.trail.weigh(&visit, &session, profile, &others);
             let evidence = match (is_vouched_for, assessment.proved_here && !trail.trail.began_strangely()) {
@@ -85,9 +86,9 @@ impl Memory {
                 // What is only tried is not learned.
                 (false, false) => (assessment.highest() < Score::STRANGE).then_some(Evidence::Use),
             };
-            (assessment, evidence.map(|evidence| (evidence, is_vouched_for, visit)))
+            (assessment, evidence.map(|evidence| (evidence, is_vouched_for)))
         });
-        if let Some((evidence, is_vouched_for, visit)) = evidence {
+        if let Some((evidence, is_vouched_for)) = evidence {
             self.learn(record, &visit, evidence, profile);
             // A login that was strange has not made its device known; the one that answers for it does.
             let device = record.client.as_deref().and_then(|client| client.device_id.as_ref());
@@ -96,7 +97,7 @@ impl Memory {
             }
         }
         let seen = Seen {
-            location: from.map_or(Location::Unknown, |from| from.location),
+            location: visit.from.map_or(Location::Unknown, |from| from.location),
             assessment: Arc::new(assessment),
         };
         let (seen, decided) = self.remember(question, policies, seen);
@@ -183,8 +184,7 @@ impl Memory {
         let from = sighting(ip, locate, now);
         let began_strangely = self.with_trail(record, locate, now, |trail| {
             trail.demands.proved();
-            let generation = record.binding.as_ref().map_or(0, |binding| binding.generation);
-            trail.generation = trail.generation.max(generation);
+            trail.generation = trail.generation.max(question::generation(record));
             // A request that was weighed while the proof was on its way has not seen it.
             trail.weigh_anew();
             if let Some((from, line)) = from.zip(ip.map(Line::of)) {

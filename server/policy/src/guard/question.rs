@@ -95,23 +95,23 @@ impl Question<'_> {
         }
     }
 
-    /// The request, as it is compared with others. The last proof that was heard of made a cookie of this generation, and may be
-    /// later than what was read of the session.
-    pub(super) fn visit(&self, locate: Locate<'_>, generation: u32) -> Visit {
+    /// The request, as it is compared with others.
+    pub(super) fn visit(&self, locate: Locate<'_>) -> Visit {
         Visit {
             from: sighting(self.client_ip, locate, self.now),
             line: self.client_ip.map(Line::of),
             client: Client::read(&self.fields),
             is_proved: self.is_proved,
             is_stale_copy: self.is_stale_copy,
-            is_replaced: self.cookie.is_some_and(|cookie| cookie < generation.max(self.generation())),
+            is_replaced: self.is_replaced(generation(self.record)),
             is_export: self.target.is_export(),
             now: self.now,
         }
     }
 
-    fn generation(&self) -> u32 {
-        self.record.binding.as_ref().map_or(0, |binding| binding.generation)
+    /// Whether its cookie is older than one of this generation.
+    pub(super) fn is_replaced(&self, generation: u32) -> bool {
+        self.cookie.is_some_and(|cookie| cookie < generation)
     }
 
     /// What of its address makes a difference: the line, where there is a key to ask about it.
@@ -178,6 +178,11 @@ impl Question<'_> {
             },
         }
     }
+}
+
+/// Of the newest cookie of a session: none is older than that of a login.
+pub(super) fn generation(record: &Record) -> u32 {
+    record.binding.as_ref().map_or(0, |binding| binding.generation)
 }
 
 /// How strong the login of a session was, if the app said so.
