@@ -108,6 +108,18 @@ fn guard(c: &mut Criterion) {
             black_box((answer.outcome.json(&asked), encode_profile(&profile)))
         });
     });
+    // More routes than what was decided is remembered for.
+    let patterns: Vec<_> = (0..16).map(|number| format!("/route/{number}")).collect();
+    let mut routes = patterns.iter().cycle();
+    c.bench_function("another route: policies asked", |b| {
+        b.iter(|| {
+            let pattern = routes.next().expect("cycle");
+            let target = Target { method: "GET", pattern, ..Target::default() };
+            let asked = Question { target, ..question(&records[0], 69, now) };
+            black_box(memory.weigh(&asked, &policies, &mut profile, &locate).outcome.json(&asked))
+        });
+    });
+    let mut third = 0_u8;
     let mut third = 0_u8;
     c.bench_function("another network: weighed anew, policies object", |b| {
         b.iter(|| {

@@ -3,6 +3,7 @@
 //! [`Policies`] are read once, and decide about a [`Subject`] in a [`Situation`]. Nothing here reads a clock, a file or the
 //! network; like the core, it is told.
 
+mod asked;
 mod effect;
 mod explain;
 mod guard;
@@ -10,6 +11,7 @@ mod places;
 mod policies;
 mod situation;
 mod thresholds;
+mod view;
 
 pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
 pub use explain::{Explained, Explanation, Saw};

@@ -10,11 +10,13 @@ use holdfast_core::risk::SignalName;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::Names,
     effect::{Effect, Mode},
     explain::paths,
     places::{Found, Places, not_cedar},
-    situation::{Names, Situation, Subject},
+    situation::{Situation, Subject},
     thresholds::Thresholds,
+    view::{Decided, View},
 };
 
 /// Policies that are in order.
@@ -25,8 +27,8 @@ pub struct Policies {
     /// Those that permit; none if one of them permits everything.
     permits: Option<PolicySet>,
     rules: BTreeMap<PolicyId, Rule>,
-    schema: Schema,
-    thresholds: Thresholds,
+    view: View,
+    decided: Decided,
     /// The most that the set may do where no single policy of it speaks.
     mode: Mode,
 }
@@ -157,7 +159,7 @@ impl Policies {
                 ));
             }
         }
-        let validation = Validator::new(schema.clone()).validate(&read, ValidationMode::Strict);
+        let validation = Validator::new(schema).validate(&read, ValidationMode::Strict);
         for error in validation.validation_errors() {
             found.add_invalid(text, &places, read.policy(error.policy_id()), error);
         }
@@ -165,7 +167,7 @@ impl Policies {
         if !problems.is_empty() {
             return Err(PolicyProblems(problems));
         }
-        let thresholds = Thresholds::of(&read);
+        let view = View::of(&read);
         let asks = !permits.policies().any(permits_everything);
         let permits = asks.then_some(permits);
         let everything =
@@ -174,7 +176,7 @@ impl Policies {
             Ok(everything) => match forbids.add(everything) {
                 Ok(()) => {
                     let mode = modes.most.unwrap_or(Mode::Enforce);
-                    Ok(Self { forbids, permits, rules, schema, thresholds, mode })
+                    Ok(Self { forbids, permits, rules, view, decided: Decided::default(), mode })
                 }
                 Err(error) => Err(PolicyProblems(vec![error.to_string()])),
             },
@@ -182,10 +184,20 @@ impl Policies {
         }
     }
 
-    /// Asks what is to be done about a request.
+    /// Asks what is to be done about a request; or remembers, if one was decided that looks the same to these policies.
     pub fn decide(&self, subject: &Subject, situation: &Situation) -> Ruling {
+        let sight = self.view.sight(subject, situation);
+        if let Some(ruling) = self.decided.recall(&sight) {
+            return ruling;
+        }
         match self.ask(subject, situation) {
-            Ok(ruling) => ruling,
+            Ok(ruling) => {
+                // What failed may tell of what it failed at.
+                if ruling.errors.is_empty() {
+                    self.decided.keep(sight, &ruling);
+                }
+                ruling
+            }
             // What cannot be asked cannot be allowed, unless nothing is refused yet.
             Err(what) => {
                 let effect = Some(self.mode.allows(Effect::Deny));
@@ -209,15 +221,20 @@ impl Policies {
 
     /// Where ages make a difference to these policies.
     pub const fn thresholds(&self) -> &Thresholds {
-        &self.thresholds
+        self.view.thresholds()
+    }
+
+    /// How many decisions are remembered.
+    pub fn remembered(&self) -> usize {
+        self.decided.count()
     }
 
     fn ask(&self, subject: &Subject, situation: &Situation) -> Result<Ruling, String> {
         let names = Names::of(subject)?;
         let context = situation.context()?;
-        let request =
-            Request::new(names.principal, names.action, names.resource, context, Some(&self.schema))
-                .map_err(|error| error.to_string())?;
+        // Whatever is asked here is as the schema says; a test asks the schema.
+        let request = Request::new(names.principal, names.action, names.resource, context, None)
+            .map_err(|error| error.to_string())?;
         let answer = Authorizer::new().is_authorized(&request, &self.forbids, &names.entities);
         let mut ruling = self.ruling(&answer);
         if let Some(permits) = &self.permits {

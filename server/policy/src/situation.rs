@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Context, Entities, Entity, EntityTypeName, EntityUid};
 use holdfast_core::{Level, risk::SignalName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Whose request it is and what it is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Subject {
     /// Who is logged in, as the app names its users.
     pub user: Box<str>,
@@ -28,7 +27,7 @@ pub struct Subject {
 }
 
 /// What is known of it: the context of the policies, as `schema.cedarschema` describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Situation {
     /// How the session is bound.
@@ -63,7 +62,7 @@ pub struct Situation {
 }
 
 /// How a session is bound.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// By which protocol.
@@ -89,7 +88,7 @@ impl Binding {
 }
 
 /// How a user authenticated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
     /// Seconds ago.
@@ -106,7 +105,7 @@ pub struct Auth {
 }
 
 /// What is known of a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Device {
     /// What those who manage it say.
@@ -122,7 +121,7 @@ impl Default for Device {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// Whether that is known.
@@ -185,11 +184,6 @@ impl Situation {
         self
     }
 
-    /// As the context of a request.
-    pub(crate) fn context(&self) -> Result<Context, String> {
-        Context::from_json_value(self.value(), None).map_err(|error| error.to_string())
-    }
-
     /// As JSON, with every signal.
     pub(crate) fn value(&self) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
@@ -203,53 +197,3 @@ impl Situation {
         value
     }
 }
-
-/// The names that policies have for whose request it is and what it is for, and what stands behind them.
-pub(crate) struct Names {
-    pub(crate) principal: EntityUid,
-    pub(crate) action: EntityUid,
-    pub(crate) resource: EntityUid,
-    pub(crate) entities: Entities,
-}
-
-impl Names {
-    pub(crate) fn of(subject: &Subject) -> Result<Self, String> {
-        let principal = uid("User", &subject.user)?;
-        let groups = subject.groups.iter().map(|group| uid("Group", group)).collect::<Result<Vec<_>, _>>()?;
-        let app = uid("App", &subject.app)?;
-        let resource = uid("Route", &format!("{}:{}", subject.app, subject.route))?;
-        let text = |text: &str| cedar_policy::RestrictedExpression::new_string(text.to_owned());
-        let tags = cedar_policy::RestrictedExpression::new_set(subject.tags.iter().map(|tag| text(tag)));
-        let attributes = [
-            ("app".to_owned(), text(&subject.app)),
-            ("pattern".to_owned(), text(&subject.route)),
-            ("tags".to_owned(), tags),
-        ];
-        let user = Entity::new_no_attrs(principal.clone(), groups.iter().cloned().collect());
-        let route = Entity::new(
-            resource.clone(),
-            attributes.into_iter().collect(),
-            [app.clone()].into_iter().collect(),
-        )
-        .map_err(|error| error.to_string())?;
-        let bare = groups.into_iter().chain([app]).map(|uid| Entity::new_no_attrs(uid, Default::default()));
-        let mut all: Vec<_> = bare.collect();
-        all.sort_by_key(|entity| entity.uid().to_string());
-        all.dedup_by_key(|entity| entity.uid());
-        let entities = Entities::from_entities(all.into_iter().chain([user, route]), None)
-            .map_err(|error| error.to_string())?;
-        Ok(Self { principal, action: uid("Action", method(&subject.method))?, resource, entities })
-    }
-}
-
-/// The method as policies know it.
-pub(crate) fn method(method: &str) -> &str {
-    if METHODS.contains(&method) { method } else { "OTHER" }
-}
-
-fn uid(kind: &str, name: &str) -> Result<EntityUid, String> {
-    let kind: EntityTypeName = kind.parse().map_err(|error| format!("{error}"))?;
-    Ok(EntityUid::from_type_name_and_id(kind, cedar_policy::EntityId::new(name)))
-}
-
-const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];

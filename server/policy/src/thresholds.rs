@@ -89,6 +89,11 @@ impl Found {
                 self.look(left, Place::Opened);
             }
             "has" => self.look(inner.get("left").unwrap_or(&Value::Null), Place::Opened),
+            // Its members may have the names of operators.
+            "Record" => {
+                let members = inner.as_object().into_iter().flat_map(|members| members.values());
+                members.for_each(|inner| self.look(inner, Place::Elsewhere));
+            }
             _ => self.look(inner, Place::Elsewhere),
         }
     }
@@ -159,6 +164,8 @@ mod tests {
             "{\"a\": context.auth}.a.age > 5",
             "(context.session_age * 2) == 10",
             "-context.session_age < 3",
+            "{\"has\": context.session_age}[\"has\"] > 5",
+            "{\"<\": context.session_age}[\"<\"] > 5",
         ] {
             let of = thresholds(conditions);
             assert!(of.every_second, "{conditions}");

@@ -146,12 +146,18 @@ fn a_set_that_only_observes_refuses_nobody_whom_it_does_not_permit() {
         let aged = Situation { session_age: 5, ..bound() };
         let ruling = policies.decide(&alice(), &aged);
         assert_eq!((ruling.effect, ruling.errors.len()), (Some(effect), 1), "{most:?}");
-        // What cannot be asked.
-        let old = Situation { session_age: u64::MAX, ..bound() };
-        let policies = Policies::shipped(&Modes { most, ..Modes::default() });
-        let ruling = policies.decide(&alice(), &old);
-        assert_eq!((ruling.effect, ruling.errors.len()), (Some(effect), 1), "{most:?}");
     }
+}
+
+#[test]
+fn an_age_beyond_what_policies_can_count_is_the_greatest_they_can() {
+    let text = "permit (principal, action, resource);\n@id(\"old\") forbid (principal, action, resource) when \
+                { context.session_age > 100 && context has proof_age && \
+                context.proof_age == 9223372036854775807 };";
+    let policies = Policies::parse(text, &Modes::default()).unwrap();
+    let old = Situation { session_age: u64::MAX, proof_age: Some(u64::MAX), ..bound() };
+    let ruling = policies.decide(&alice(), &old);
+    assert_eq!((ruling.effect, ruling.errors), (Some(Effect::Deny), Vec::new()));
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! The server's side: sessions as its routes keep them, before the guard that its checks ask.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hint::black_box,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use holdfast::geo::{Database, Kind, locate};
@@ -27,6 +33,9 @@ pub(crate) struct Desk {
     profiles: BTreeMap<u64, Profile>,
     begun: u64,
     export: [Box<str>; 1],
+    /// How many checks were answered, and how long that took in all.
+    pub(crate) checks: u64,
+    pub(crate) checking: Duration,
 }
 
 /// A request, as a gateway describes it.
@@ -78,6 +87,8 @@ impl Desk {
             profiles: BTreeMap::new(),
             begun: 0,
             export: ["export".into()],
+            checks: 0,
+            checking: Duration::ZERO,
         })
     }
 
@@ -161,6 +172,7 @@ impl Desk {
             told: Told::default(),
             now: request.now,
         };
+        let begun = Instant::now();
         let answered = match self.memory.quick(&question, &self.policies) {
             Some(answered) => answered,
             None => {
@@ -170,6 +182,10 @@ impl Desk {
             }
         };
         let outcome = answered.outcome;
+        // The server writes it into the audit trail.
+        black_box(outcome.json(&question));
+        self.checks += 1;
+        self.checking += begun.elapsed();
         let ruling = &outcome.ruling;
         ensure!(ruling.errors.is_empty() && !ruling.not_permitted, "{:?}", ruling.errors);
         let demand = ruling.effect.filter(|effect| *effect > Effect::Flag);

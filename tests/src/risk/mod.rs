@@ -77,6 +77,7 @@ impl Simulation {
             month.live(&plan, self.pause)?;
             desk.dismiss(id, at(all * links::DAY));
         }
+        (counts.checks, counts.checking) = (desk.checks, desk.checking);
         Ok(counts)
     }
 }

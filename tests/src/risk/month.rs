@@ -19,6 +19,10 @@ use super::{
 pub struct Counts {
     /// Requests of users.
     pub requests: u64,
+    /// Checks of users and thieves.
+    pub checks: u64,
+    /// How long those took: to look up the place, to weigh, to ask the policies.
+    pub checking: Duration,
     /// Logins, because a session had ended.
     pub logins: u64,
     /// Times that a user had to authenticate although the session was alive, by the policy that demanded it.

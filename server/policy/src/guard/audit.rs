@@ -3,11 +3,11 @@
 use std::{fmt, fmt::Write};
 
 use holdfast_core::risk::{Assessment, Factor, Signal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Question};
-use crate::{Hit, Ruling, Situation, Subject};
+use crate::{Binding, Hit, Ruling, Situation, Subject};
 
 impl Outcome {
     /// The `risk` member of an event about this request: a JSON object on one line.
@@ -39,47 +39,115 @@ pub(super) fn record(
     assessment: &Assessment,
     ruling: &Ruling,
 ) -> Box<str> {
-    let mut members = Map::new();
-    members.insert("score".to_owned(), json!(situation.risk));
-    members.insert("signals".to_owned(), assessment.signals.iter().map(signal).collect());
-    members.insert("policies".to_owned(), json!(ruling.hits));
-    if !ruling.errors.is_empty() {
-        members.insert("errors".to_owned(), json!(ruling.errors));
-    }
-    let about = json!({ "groups": subject.groups, "method": subject.method, "route": subject.route });
-    members.insert("request".to_owned(), brief(about));
-    // Signals and ages stand beside it already.
-    let bare = Situation {
-        signals: std::collections::BTreeMap::new(),
-        risk: 0,
-        session_age: 0,
-        proof_age: None,
-        auth: crate::Auth { age: 0, ..situation.auth.clone() },
-        ..situation.clone()
+    let (auth, device, network) = (&situation.auth, &situation.device, &situation.network);
+    let written = Written {
+        score: situation.risk,
+        signals: assessment.signals.iter().map(signal).collect(),
+        policies: &ruling.hits,
+        errors: &ruling.errors,
+        request: WrittenRequest { groups: &subject.groups, method: &subject.method, route: &subject.route },
+        situation: WrittenSituation {
+            binding: &situation.binding,
+            proved_here: situation.proved_here,
+            auth: WrittenAuth {
+                acr: auth.acr.as_deref(),
+                amr: &auth.amr,
+                several_factors: auth.several_factors,
+                phishing_resistant: auth.phishing_resistant,
+            },
+            unknown: &situation.unknown,
+            device: WrittenDevice { posture: &device.posture, managed: device.managed },
+            network: WrittenNetwork {
+                location: &network.location,
+                usual: network.usual,
+                country: network.country.as_deref(),
+                continent: network.continent.as_deref(),
+                asn: network.asn,
+                anonymizer: network.anonymizer,
+                hosting: network.hosting,
+            },
+        },
     };
-    members.insert("situation".to_owned(), brief(json!(bare)));
-    let mut text = Value::Object(members).to_string();
+    // Texts, numbers and lists can always be written.
+    let mut text = serde_json::to_string(&written).unwrap_or_default();
     text.pop();
     text.into()
 }
 
-/// Without the members that say nothing: most requests are unremarkable, and there are many of them. How a session is bound
-/// is always told.
-fn brief(value: Value) -> Value {
-    let Value::Object(members) = value else { return value };
-    let says_something = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::String(text) => !text.is_empty(),
-        Value::Number(number) => number.as_u64() != Some(0),
-        Value::Bool(true) => true,
-    };
-    let kept = members.into_iter().map(|(name, value)| {
-        let value = if name == "binding" { value } else { brief(value) };
-        (name, value)
-    });
-    Value::Object(kept.filter(|(_, value)| says_something(value)).collect())
+/// What says nothing is left out: most requests are unremarkable, and there are many of them. How a session is bound is
+/// always told.
+#[derive(Serialize)]
+struct Written<'a> {
+    score: u8,
+    signals: Vec<Value>,
+    policies: &'a [Hit],
+    #[serde(skip_serializing_if = "says_nothing")]
+    errors: &'a [String],
+    request: WrittenRequest<'a>,
+    situation: WrittenSituation<'a>,
+}
+
+#[derive(Serialize)]
+struct WrittenRequest<'a> {
+    #[serde(skip_serializing_if = "says_nothing")]
+    groups: &'a [Box<str>],
+    method: &'a str,
+    #[serde(skip_serializing_if = "says_nothing")]
+    route: &'a str,
+}
+
+/// A [`Situation`] without signals and ages, which stand beside it.
+#[derive(Serialize)]
+struct WrittenSituation<'a> {
+    binding: &'a Binding,
+    #[serde(skip_serializing_if = "says_nothing")]
+    proved_here: bool,
+    #[serde(skip_serializing_if = "says_nothing")]
+    auth: WrittenAuth<'a>,
+    #[serde(skip_serializing_if = "says_nothing")]
+    unknown: &'a [Box<str>],
+    device: WrittenDevice<'a>,
+    network: WrittenNetwork<'a>,
+}
+
+#[derive(Default, PartialEq, Serialize)]
+struct WrittenAuth<'a> {
+    #[serde(skip_serializing_if = "says_nothing")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "says_nothing")]
+    amr: &'a [Box<str>],
+    #[serde(skip_serializing_if = "says_nothing")]
+    several_factors: bool,
+    #[serde(skip_serializing_if = "says_nothing")]
+    phishing_resistant: bool,
+}
+
+#[derive(Serialize)]
+struct WrittenDevice<'a> {
+    posture: &'a str,
+    #[serde(skip_serializing_if = "says_nothing")]
+    managed: bool,
+}
+
+#[derive(Serialize)]
+struct WrittenNetwork<'a> {
+    location: &'a str,
+    #[serde(skip_serializing_if = "says_nothing")]
+    usual: bool,
+    #[serde(skip_serializing_if = "says_nothing")]
+    country: Option<&'a str>,
+    #[serde(skip_serializing_if = "says_nothing")]
+    continent: Option<&'a str>,
+    #[serde(skip_serializing_if = "says_nothing")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "says_nothing")]
+    anonymizer: bool,
+    #[serde(skip_serializing_if = "says_nothing")]
+    hosting: bool,
+}
+
+fn says_nothing<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn signal(signal: &Signal) -> Value {

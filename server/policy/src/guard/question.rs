@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::{Locate, memory::Seen, sighting};
 use crate::{
     Situation, Subject,
-    situation::{self, Auth, Binding, Device, method},
+    asked::method,
+    situation::{self, Auth, Binding, Device},
 };
 
 /// A request by a session that is in order.
