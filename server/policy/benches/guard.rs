@@ -1,4 +1,5 @@
-//! What a check costs more for being weighed: from memory, when a minute has passed, and when everything is different.
+//! What a check costs more for being weighed: from memory, when a minute has passed, for another route, and from another
+//! network. What it costs to look up a place, `tests/bench/run --risk` says.
 //!
 //! `cargo bench -p holdfast-policy`
 
@@ -99,7 +100,7 @@ fn guard(c: &mut Criterion) {
     });
     let stored = encode_profile(&profile);
     let mut now = start;
-    c.bench_function("a minute has passed: weighed anew, policies asked", |b| {
+    c.bench_function("a minute has passed: weighed anew", |b| {
         b.iter(|| {
             now = now.after(Duration::from_secs(1));
             let asked = question(turn.next().expect("cycle"), 69, now);
@@ -108,18 +109,27 @@ fn guard(c: &mut Criterion) {
             black_box((answer.outcome.json(&asked), encode_profile(&profile)))
         });
     });
-    // More routes than what was decided is remembered for.
+    let one = records.first().expect("one session");
+    // More routes than a session remembers decisions for.
     let patterns: Vec<_> = (0..16).map(|number| format!("/route/{number}")).collect();
     let mut routes = patterns.iter().cycle();
-    c.bench_function("another route: policies asked", |b| {
+    c.bench_function("another route: decided for others", |b| {
         b.iter(|| {
             let pattern = routes.next().expect("cycle");
             let target = Target { method: "GET", pattern, ..Target::default() };
-            let asked = Question { target, ..question(&records[0], 69, now) };
+            let asked = Question { target, ..question(one, 69, now) };
             black_box(memory.weigh(&asked, &policies, &mut profile, &locate).outcome.json(&asked))
         });
     });
-    let mut third = 0_u8;
+    let mut number = 0_u32;
+    c.bench_function("like no request before: policies asked", |b| {
+        b.iter(|| {
+            number += 1;
+            let target = Target { method: "GET", pattern: &number.to_string(), ..Target::default() };
+            let asked = Question { target, ..question(one, 69, now) };
+            black_box(memory.weigh(&asked, &policies, &mut profile, &locate).outcome.json(&asked))
+        });
+    });
     let mut third = 0_u8;
     c.bench_function("another network: weighed anew, policies object", |b| {
         b.iter(|| {

@@ -17,9 +17,12 @@ pub(crate) struct View {
     /// Somebody's name or groups make a difference.
     sees_user: bool,
     /// What is made alike because no policy looks at it.
-    alike: Vec<fn(&mut Situation)>,
+    alike: Vec<Clear>,
     thresholds: Thresholds,
 }
+
+/// Makes a part of a situation what it is by default.
+type Clear = fn(&mut Situation);
 
 /// A request, as far as policies see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -143,7 +146,7 @@ fn names_somebody(json: &Value) -> bool {
 }
 
 /// What there is to see in a situation, and how it is made alike where nobody looks.
-const LEAVES: &[(&[&str], fn(&mut Situation))] = &[
+const LEAVES: &[(&[&str], Clear)] = &[
     (&["binding"], |of| of.binding = Binding::new("", holdfast_core::Level::None)),
     (&["proof_age"], |of| of.proof_age = None),
     (&["proved_here"], |of| of.proved_here = false),

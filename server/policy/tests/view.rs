@@ -1,5 +1,7 @@
 //! A decision is remembered for what looks the same to the policies, and for nothing else.
 
+#![expect(clippy::unwrap_used, reason = "policies that cannot be read fail the test")]
+
 use holdfast_core::{Level, risk::SignalName};
 use holdfast_policy::{
     Auth, Binding, Device, Modes, Network, Policies, SHIPPED, STRICT_UNBOUND, Situation, Subject,

@@ -12,8 +12,8 @@ use reqwest::Method;
 /// Logins, registrations, refreshes and checks by eight at a time, while the configuration changes forty times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_while_the_configuration_changes() -> Result<()> {
-    // One session asks more often here than any browser does.
-    let settings = || Settings::default().on_disk().set("limits.session_rate", "1000000");
+    // One session asks more often here than any browser does, and the clock stands still, so that nothing is given back.
+    let settings = || Settings::default().on_disk().set("limits.session_burst", "1000000");
     let server = Server::with(settings()).await?;
     let (stopping, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let workers: Vec<_> = (0..8)
