@@ -219,7 +219,7 @@ impl Policies {
         })
     }
 
-    /// Where ages make a difference to these policies.
+    /// Where ages and scores make a difference to these policies.
     pub const fn thresholds(&self) -> &Thresholds {
         self.view.thresholds()
     }

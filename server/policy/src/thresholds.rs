@@ -1,19 +1,21 @@
-//! Where the ages of proofs, logins and sessions make a difference to a set of policies.
+//! Where the ages of proofs, logins and sessions, and the scores of signals, make a difference to a set of policies.
 //!
-//! Ages grow with every request, and a policy compares them with a few numbers. As long as an age passes none of those, the
-//! decision stays, and need not be made again.
+//! Ages grow with every request and scores differ a little from one to the next, and a policy compares them with a few numbers.
+//! As long as they pass none of those, the decision stays, and need not be made again.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::PolicySet;
 use serde_json::Value;
 
-/// The numbers that ages are compared with.
+/// The numbers that ages and scores are compared with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Thresholds {
     numbers: Vec<u64>,
     /// An age is used for something else than a comparison with a number: every second makes a difference.
-    every_second: bool,
+    exact_ages: bool,
+    /// The same of a score.
+    exact_scores: bool,
 }
 
 impl Thresholds {
@@ -24,27 +26,39 @@ impl Thresholds {
             match policy.to_json() {
                 Ok(json) => found.look(&json, Place::Elsewhere),
                 // What cannot be read may do anything.
-                Err(_) => found.every_second = true,
+                Err(_) => found.all_is_exact(),
             }
         }
-        Self { numbers: found.numbers.into_iter().collect(), every_second: found.every_second }
+        let Found { numbers, exact_ages, exact_scores } = found;
+        Self { numbers: numbers.into_iter().collect(), exact_ages, exact_scores }
     }
 
-    /// Between which of them an age lies. Ages with the same answer are the same to every policy.
-    pub fn step(&self, age: u64) -> u64 {
-        if self.every_second {
-            return age;
+    /// The least age that is the same to every policy as this one.
+    pub fn age(&self, age: u64) -> u64 {
+        if self.exact_ages { age } else { self.least(age) }
+    }
+
+    /// The least score that is the same to every policy as this one.
+    pub fn score(&self, score: u8) -> u8 {
+        // The least is no greater, so that it fits.
+        if self.exact_scores { score } else { u8::try_from(self.least(score.into())).unwrap_or(score) }
+    }
+
+    fn least(&self, number: u64) -> u64 {
+        let below = self.numbers.partition_point(|threshold| *threshold < number);
+        if self.numbers.get(below) == Some(&number) {
+            return number;
         }
-        let below = self.numbers.partition_point(|number| *number < age);
-        let is_one = self.numbers.get(below).is_some_and(|number| *number == age);
-        u64::try_from(below).unwrap_or(u64::MAX).saturating_mul(2) + u64::from(is_one)
+        let last = below.checked_sub(1).and_then(|place| self.numbers.get(place));
+        last.map_or(0, |threshold| threshold.saturating_add(1))
     }
 }
 
 #[derive(Default)]
 struct Found {
     numbers: BTreeSet<u64>,
-    every_second: bool,
+    exact_ages: bool,
+    exact_scores: bool,
 }
 
 /// Where an expression stands.
@@ -59,6 +73,10 @@ enum Place {
 }
 
 impl Found {
+    fn all_is_exact(&mut self) {
+        (self.exact_ages, self.exact_scores) = (true, true);
+    }
+
     fn look(&mut self, json: &Value, place: Place) {
         match json {
             Value::Object(members) => {
@@ -73,19 +91,18 @@ impl Found {
 
     fn look_into(&mut self, operator: &str, inner: &Value, place: Place) {
         match operator {
-            "Var" if inner == "context" && place != Place::Opened => self.every_second = true,
+            "Var" if inner == "context" && place != Place::Opened => self.all_is_exact(),
             "<" | "<=" | ">" | ">=" | "==" | "!=" => self.look_at_comparison(inner),
             "." => {
-                let attribute = inner.get("attr").and_then(Value::as_str).unwrap_or_default();
+                let attribute = attribute(inner);
                 let left = inner.get("left").unwrap_or(&Value::Null);
-                // A record with an age in it is as good as the age.
-                let holds_age = AGES.contains(&attribute) || (attribute == "auth" && place != Place::Opened);
-                if holds_age && place != Place::Compared {
-                    self.every_second = true;
-                }
-                if attribute == "auth" && place == Place::Compared {
-                    self.every_second = true;
-                }
+                let is_one_of = |record: &str| left.get(".").map(self::attribute) == Some(record);
+                // A record with ages or scores in it is as good as those.
+                self.exact_ages |= AGES.contains(&attribute) && place != Place::Compared;
+                self.exact_ages |= attribute == "auth" && place != Place::Opened;
+                self.exact_scores |=
+                    (attribute == "risk" || is_one_of("signals")) && place != Place::Compared;
+                self.exact_scores |= attribute == "signals" && place != Place::Opened;
                 self.look(left, Place::Opened);
             }
             "has" => self.look(inner.get("left").unwrap_or(&Value::Null), Place::Opened),
@@ -113,10 +130,15 @@ impl Found {
     }
 
     fn look_beside(&mut self, number: i64, other: &Value) {
-        // No age is negative, so a negative number parts nothing.
+        // No age and no score is negative, so a negative number parts nothing.
         self.numbers.extend(u64::try_from(number));
         self.look(other, Place::Compared);
     }
+}
+
+/// What is asked for.
+fn attribute(access: &Value) -> &str {
+    access.get("attr").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The attributes that grow. Another of the same name is treated alike, which costs time and no correctness.
@@ -134,12 +156,12 @@ mod tests {
     #[test]
     fn an_age_makes_a_difference_at_the_numbers() {
         let of = thresholds("context has proof_age && context.proof_age > 60 && 300 >= context.auth.age");
-        assert_eq!(of.step(0), of.step(59));
-        assert_ne!(of.step(59), of.step(60));
-        assert_ne!(of.step(60), of.step(61));
-        assert_eq!(of.step(61), of.step(299));
-        assert_ne!(of.step(299), of.step(300));
-        assert_eq!(of.step(301), of.step(u64::MAX));
+        for (age, least) in
+            [(0, 0), (59, 0), (60, 60), (61, 61), (299, 61), (300, 300), (301, 301), (u64::MAX, 301)]
+        {
+            assert_eq!(of.age(age), least, "{age}");
+            assert_eq!(of.age(least), least);
+        }
     }
 
     #[test]
@@ -147,8 +169,11 @@ mod tests {
         let of = thresholds(
             "context.risk > 40 && context.signals[\"export.burst\"] >= 60 && context.binding.bound",
         );
-        assert!(!of.every_second);
-        assert_eq!(of.step(0), of.step(39));
+        assert!(!of.exact_ages && !of.exact_scores);
+        assert_eq!(of.age(39), 0);
+        for (score, least) in [(0, 0), (39, 0), (40, 40), (41, 41), (59, 41), (60, 60), (61, 61), (255, 61)] {
+            assert_eq!(of.score(score), least, "{score}");
+        }
     }
 
     #[test]
@@ -168,8 +193,27 @@ mod tests {
             "{\"<\": context.session_age}[\"<\"] > 5",
         ] {
             let of = thresholds(conditions);
-            assert!(of.every_second, "{conditions}");
-            assert_ne!(of.step(100), of.step(101));
+            assert!(of.exact_ages, "{conditions}");
+            assert_eq!((of.age(100), of.age(101)), (100, 101));
+        }
+    }
+
+    #[test]
+    fn other_uses_of_scores_make_each_of_them_one() {
+        for conditions in [
+            "context.risk + 1 > 60",
+            "context.risk > context.signals[\"login.weak\"]",
+            "[context.signals[\"login.weak\"]].contains(5)",
+            "context.signals == context.signals",
+            "(if true then context.signals else context.signals)[\"login.weak\"] > 5",
+            "{\"a\": context.signals}.a[\"login.weak\"] > 5",
+            "{\".\": context.signals}[\".\"][\"login.weak\"] > 5",
+            "{\"has\": context.risk}[\"has\"] > 5",
+            "context == context",
+        ] {
+            let of = thresholds(conditions);
+            assert!(of.exact_scores, "{conditions}");
+            assert_eq!((of.score(50), of.score(51)), (50, 51));
         }
     }
 }

@@ -49,7 +49,7 @@ impl View {
         }
     }
 
-    /// Where ages make a difference to these policies.
+    /// Where ages and scores make a difference to these policies.
     pub(crate) const fn thresholds(&self) -> &Thresholds {
         &self.thresholds
     }
@@ -63,12 +63,15 @@ impl View {
         for clear in &self.alike {
             clear(&mut situation);
         }
-        for age in [&mut situation.session_age, &mut situation.auth.age]
-            .into_iter()
-            .chain(situation.proof_age.as_mut())
-        {
-            *age = self.thresholds.step(*age);
+        let Situation { session_age, auth, proof_age, risk, signals, .. } = &mut situation;
+        for age in [session_age, &mut auth.age].into_iter().chain(proof_age) {
+            *age = self.thresholds.age(*age);
         }
+        for score in signals.values_mut().chain([risk]) {
+            *score = self.thresholds.score(*score);
+        }
+        // Policies see 0 where there is none.
+        signals.retain(|_, score| *score > 0);
         Sight(subject, situation)
     }
 }

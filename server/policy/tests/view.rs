@@ -33,7 +33,13 @@ const LOOKS: &[&str] = &[
     "context.binding.strength > 1",
     "context.proved_here",
     "context.risk > 40",
+    "context.risk == 31 || context.risk < 5",
     "context.signals[\"network.changed\"] > 30",
+    "60 == context.signals[\"network.changed\"]",
+    "context.signals[\"login.weak\"] != context.risk",
+    "context.signals[\"login.weak\"] + 2 > 61",
+    "context.risk * 2 > 61",
+    "{\"risk\": context.signals}.risk[\"login.weak\"] > 59",
     "context.signals == context.signals && context.signals[\"agent.changed\"] > 30",
     "(if context.proved_here then context.signals else context.signals)[\"login.weak\"] > 30",
     "context.unknown.contains(\"travel.impossible\")",
@@ -52,6 +58,10 @@ const LOOKS: &[&str] = &[
     "{\".\": context}[\".\"].session_age > 100",
     "(if context.proved_here then context else context).device.managed",
 ];
+
+/// Signals that something is looked for in, and one that nothing is.
+const SCORED: &[SignalName] =
+    &[SignalName::AgentChanged, SignalName::LoginWeak, SignalName::NetworkChanged, SignalName::CookieStale];
 
 /// A set of a few of them.
 fn policies() -> impl Strategy<Value = String> {
@@ -106,7 +116,7 @@ fn situation() -> impl Strategy<Value = Situation> {
         prop::option::of(select(&[7, 8][..])),
         any::<[bool; 3]>(),
     );
-    let scores = prop::collection::btree_map(select(SignalName::ALL), select(&[31_u8, 60][..]), 0..3);
+    let scores = prop::collection::btree_map(select(SCORED), select(&[4_u8, 30, 31, 59, 60, 61][..]), 0..3);
     let device = (word(&["compliant", "unmanaged"]), any::<bool>());
     let rest = (prop::option::of(age()), any::<bool>(), age(), words(&["travel.impossible"]));
     (binding, auth, network, scores, device, rest).prop_map(

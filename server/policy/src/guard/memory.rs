@@ -124,9 +124,9 @@ impl Key {
         let target = &question.target;
         Self {
             target: Digest::of(&(target.method, target.pattern, target.tags)),
-            session: thresholds.step(ages.session),
-            auth: thresholds.step(ages.auth),
-            proof: ages.proof.map(|age| thresholds.step(age)),
+            session: thresholds.age(ages.session),
+            auth: thresholds.age(ages.auth),
+            proof: ages.proof.map(|age| thresholds.age(age)),
         }
     }
 }
