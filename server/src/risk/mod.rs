@@ -5,8 +5,8 @@ use std::sync::Arc;
 use holdfast_core::risk::{Posture, Profile, Score, Told};
 use holdfast_core::{Method, UnixTime, session::Record};
 use holdfast_policy::{
-    Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Target, decode_profile,
-    encode_profile, login_json,
+    Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Succession, Target,
+    decode_profile, encode_profile, login_json,
 };
 use holdfast_store::{Backend, Keeping, NoteKind};
 use std::net::IpAddr;
@@ -119,8 +119,20 @@ pub(crate) async fn proved(house: &Holdfast, record: &Record, user_agent: Option
 }
 
 /// Counts bytes that the app has sent in a session.
-pub(crate) fn used(house: &Holdfast, record: &Record, bytes: u64, now: UnixTime) {
-    house.risk.memory.used(record, bytes, &locate(house), now);
+pub(crate) async fn used(
+    house: &Holdfast,
+    record: &Record,
+    bytes: u64,
+    now: UnixTime,
+) -> Result<(), Trouble> {
+    let with = |profile: &mut Profile| house.risk.memory.used(record, bytes, profile, &locate(house), now);
+    with_profile(house, record, with).await
+}
+
+/// Goes on with what is remembered of a session under its new id.
+pub(crate) async fn follow(house: &Holdfast, succession: &Succession<'_>) -> Result<(), Trouble> {
+    let with = |profile: &mut Profile| house.risk.memory.follow(succession, profile, &locate(house));
+    with_profile(house, succession.former, with).await
 }
 
 /// Does something with what is usual for a user, and keeps what it has learned. Of two that learn at once one may be

@@ -6,6 +6,7 @@ use holdfast_core::{
     SessionId, UnixTime, dbsc,
     session::{Auth, EndReason, Login, NotFollowed, Regeneration, Session, Standing},
 };
+use holdfast_policy::Succession;
 use holdfast_store::{Backend, Creation, Found};
 
 use super::end::{end, replace_presented};
@@ -99,8 +100,9 @@ pub(crate) async fn regenerate(
         Err(why) => return Ok(Err(why)),
     };
     // Before the old one ends, which forgets its trail.
-    let is_login = auth.as_deref().is_some_and(|auth| old.is_newer_login(auth));
-    house.risk.memory.follow(old.record(), session.record(), is_login, context.now);
+    let is_authenticated = auth.as_deref().is_some_and(|auth| old.is_newer_login(auth));
+    let (former, next) = (old.record(), session.record());
+    risk::follow(house, &Succession { former, next, is_authenticated, now: context.now }).await?;
     if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
         end(house, session.record().id, EndReason::Revoked, context).await?;
         return Ok(Err(NotFollowed::Ended));

@@ -18,7 +18,8 @@ use holdfast_core::{
     session::{Auth, Binding, Client, DeviceId, Record},
 };
 use holdfast_policy::{
-    Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, SHIPPED, STRICT_UNBOUND, Target,
+    Beginning, Effect, Memory, Modes, Outcome, Policies, Proved, Question, SHIPPED, STRICT_UNBOUND,
+    Succession, Target,
 };
 
 use super::{random::hash, world::World};
@@ -106,7 +107,9 @@ impl Desk {
     pub(crate) fn regenerate(&mut self, user: u64, former: &Record, request: &Request<'_>) -> Record {
         let device = former.client.as_deref().and_then(|client| client.device_id.as_ref());
         let next = self.record(user, device.map(DeviceId::as_str), request, former.began_at);
-        self.memory.follow(former, &next, true, request.now);
+        let succession = Succession { former, next: &next, is_authenticated: true, now: request.now };
+        let find = |address| locate(address, &self.databases);
+        self.memory.follow(&succession, self.profiles.entry(user).or_default(), &find);
         next
     }
 

@@ -9,8 +9,9 @@ use super::{
     agent::Agent,
     network::Network,
     place::{Cell, Code, Location, Place},
+    signal::{Score, Signal, SignalName},
 };
-use crate::{UnixTime, jose::Thumbprint};
+use crate::{SessionId, UnixTime, jose::Thumbprint};
 
 /// What is usual for a user of an app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub struct Profile {
     logins: Habit,
     starts: Vec<Start>,
     last: Option<Sighting>,
+    suspected: Vec<Suspected>,
 }
 
 /// Where somebody was seen.
@@ -91,6 +93,16 @@ struct Start {
     at: UnixTime,
     country: Option<Code>,
     may_be_elsewhere: bool,
+}
+
+/// A session whose login was strange: what was suspected of it outlives the memory of its trail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Suspected {
+    /// A hash of its id.
+    session: u64,
+    /// By their words.
+    signals: Vec<(Box<str>, u8)>,
+    last_day: u32,
 }
 
 /// How strong a login was (RFC 8176, and the words of OpenID for `acr`).
@@ -203,6 +215,15 @@ impl Profile {
         }
     }
 
+    /// What was suspected of the login of a session.
+    pub fn suspicion(&self, session: SessionId) -> Vec<Signal> {
+        let session = stable(session.as_bytes());
+        let signals =
+            self.suspected.iter().filter(|other| other.session == session).flat_map(|it| &it.signals);
+        let known = signals.filter_map(|(name, score)| Some((SignalName::of(name)?, Score::new(*score))));
+        known.map(|(name, score)| Signal::new(name, score).because("how", "at the login")).collect()
+    }
+
     /// How many sessions began lately, and in how many countries, this one included.
     pub fn starts_since(&self, since: UnixTime) -> (usize, usize) {
         let recent = self.starts.iter().filter(|start| start.at >= since);
@@ -293,6 +314,32 @@ impl Profile {
         drop_oldest(&mut self.devices, MOST_DEVICES, |device| device.last_day);
     }
 
+    /// Remembers what was suspected of the login of a session, for as long as it goes on.
+    pub fn suspect(&mut self, session: SessionId, signals: &[Signal], now: UnixTime) {
+        let (session, day) = (stable(session.as_bytes()), day(now));
+        let signals: Vec<_> =
+            signals.iter().map(|signal| (signal.name.as_str().into(), signal.score.get())).collect();
+        match self.suspected.iter_mut().find(|other| other.session == session) {
+            Some(suspected) => {
+                suspected.signals = signals;
+                suspected.last_day = suspected.last_day.max(day);
+            }
+            None => self.suspected.push(Suspected { session, signals, last_day: day }),
+        }
+        self.suspected.retain(|suspected| day.saturating_sub(suspected.last_day) <= MEMORY_DAYS);
+        // Of one day the weakest goes first, so that whoever begins many sessions does not wash away the strangest.
+        let age_and_strength = |suspected: &Suspected| {
+            (suspected.last_day, suspected.signals.iter().map(|(_, score)| *score).max())
+        };
+        drop_oldest(&mut self.suspected, MOST_SUSPECTED, age_and_strength);
+    }
+
+    /// Forgets what was suspected of the login of a session: its user has authenticated again, or it goes on under another id.
+    pub fn acquit(&mut self, session: SessionId) {
+        let session = stable(session.as_bytes());
+        self.suspected.retain(|suspected| suspected.session != session);
+    }
+
     /// Learns that the user has logged in like this, from here.
     pub fn learn_login(&mut self, strength: Option<Strength>, location: &Location, now: UnixTime) {
         if let Some(strength) = strength {
@@ -365,6 +412,7 @@ const MOST_SPOTS: usize = 24;
 const MOST_BROWSERS: usize = 8;
 const MOST_DEVICES: usize = 12;
 const MOST_STARTS: usize = 10;
+const MOST_SUSPECTED: usize = 16;
 const MOST_LOGINS: u8 = 20;
 
 #[cfg(test)]

@@ -212,6 +212,11 @@ impl Trail {
         self.at_login.iter().any(|signal| signal.score >= Score::STRANGE)
     }
 
+    /// What was suspected of the login, if that was strange enough.
+    pub fn suspicion(&self) -> Option<&[Signal]> {
+        self.began_strangely().then_some(&*self.at_login)
+    }
+
     /// Counts bytes that the app has sent from a route that exports.
     pub fn count_bytes(&mut self, bytes: u64, now: UnixTime) {
         self.exports.count_bytes(bytes, now);

@@ -1,7 +1,7 @@
 //! What is remembered of the sessions that are in use.
 //!
 //! It is held in memory alone: after a restart a trail begins anew where the session's login was, and the worst that comes of
-//! it is one proof or login more. What is usual for a user is not here but in the store.
+//! it is one proof or login more. What is usual for a user, and what was suspected of their logins, is in the store.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use std::{
 use holdfast_core::{
     Level, Method, SessionId, UnixTime,
     risk::{
-        Assessment, Client, ClientFields, Digest, Line, Location, Network, Posture, Presence, Score,
+        Assessment, Client, ClientFields, Digest, Line, Location, Network, Posture, Presence, Profile, Score,
         Sighting, Told, Trail,
     },
     session::Record,
@@ -75,6 +75,16 @@ impl Objections {
         }
         is_news
     }
+}
+
+/// What is known of a session of which nothing is remembered.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    /// What is usual for its user, and what was suspected of its login.
+    pub(super) profile: &'a Profile,
+    /// Where its owner is believed to be if the session does not know where it began.
+    pub(super) last: Option<Sighting>,
+    pub(super) locate: Locate<'a>,
 }
 
 /// What was weighed, and whether it still holds.
@@ -284,24 +294,12 @@ impl Memory {
         is_news
     }
 
-    /// Does something with the trail of a session; begins it where the login was, if there is none.
+    /// Does something with the trail of a session; begins it as `before` says, if there is none.
     pub(super) fn with_trail<T>(
         &self,
         record: &Record,
-        locate: Locate<'_>,
+        before: &Before<'_>,
         now: UnixTime,
-        work: impl FnOnce(&mut Entry) -> T,
-    ) -> T {
-        self.with_trail_after(record, locate, now, None, work)
-    }
-
-    /// The same. If the session does not know where it began, its owner is believed to be where they last were.
-    pub(super) fn with_trail_after<T>(
-        &self,
-        record: &Record,
-        locate: Locate<'_>,
-        now: UnixTime,
-        last: Option<Sighting>,
         work: impl FnOnce(&mut Entry) -> T,
     ) -> T {
         let Some(shard) = self.shard(record.id) else { return work(&mut Entry::default()) };
@@ -311,7 +309,7 @@ impl Memory {
         }
         let entry = shard
             .entry(record.id)
-            .or_insert_with(|| Entry { trail: trail_of(record, last, locate), ..Entry::default() });
+            .or_insert_with(|| Entry { trail: trail_of(record, before), ..Entry::default() });
         entry.used_at = now;
         work(entry)
     }
@@ -378,9 +376,9 @@ impl Default for Memory {
     }
 }
 
-/// A trail that begins where the login was, as far as the session remembers it. What was suspected at the login is
-/// forgotten.
-fn trail_of(record: &Record, last: Option<Sighting>, locate: Locate<'_>) -> Trail {
+/// A trail that begins where the login was, as far as the session remembers it.
+fn trail_of(record: &Record, before: &Before<'_>) -> Trail {
+    let Before { profile, last, locate } = *before;
     let client = record.client.as_deref();
     // After a regeneration the session may be anywhere, and so is its user.
     let is_fresh = record.created_at == record.began_at;
@@ -392,7 +390,7 @@ fn trail_of(record: &Record, last: Option<Sighting>, locate: Locate<'_>) -> Trai
     let agent = client.and_then(|client| client.user_agent.as_deref());
     let client =
         agent.map(|agent| Client::read(&ClientFields { user_agent: Some(agent), ..ClientFields::default() }));
-    Trail::begin(from, line, client, Vec::new(), record.created_at)
+    Trail::begin(from, line, client, profile.suspicion(record.id), record.created_at)
 }
 
 fn make_room(shard: &mut Sessions) {

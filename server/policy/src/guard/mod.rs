@@ -24,7 +24,7 @@ use holdfast_core::{
 pub use audit::{Recorded, UnreadableRisk, login_json};
 pub use demand::Demand;
 pub use memory::Memory;
-use memory::{Key, Seen};
+use memory::{Before, Key, Seen};
 pub use note::{decode_profile, encode_profile};
 pub use question::{Question, Target, groups};
 
@@ -74,8 +74,8 @@ impl Memory {
         let record = question.record;
         let mut visit = question.visit(locate);
         let others = self.presences(record);
-        let last = profile.last().copied();
-        let (assessment, evidence) = self.with_trail_after(record, locate, question.now, last, |trail| {
+        let before = Before { profile, last: profile.last().copied(), locate };
+        let (assessment, evidence, suspicion) = self.with_trail(record, &before, question.now, |trail| {
             let is_vouched_for = std::mem::take(&mut trail.is_vouched_for);
             // A proof that came since the session was read has replaced the cookie all the same.
             visit.is_replaced |= question.is_replaced(trail.generation);
@@ -86,8 +86,12 @@ impl Memory {
                 // What is only tried is not learned.
                 (false, false) => (assessment.highest() < Score::STRANGE).then_some(Evidence::Use),
             };
-            (assessment, evidence.map(|evidence| (evidence, is_vouched_for)))
+            let suspicion = trail.trail.suspicion().map(<[_]>::to_vec);
+            (assessment, evidence.map(|evidence| (evidence, is_vouched_for)), suspicion)
         });
+        if let Some(suspicion) = suspicion {
+            profile.suspect(record.id, &suspicion, question.now);
+        }
         if let Some((evidence, is_vouched_for)) = evidence {
             self.learn(record, &visit, evidence, profile);
             // A login that was strange has not made its device known; the one that answers for it does.
@@ -165,6 +169,9 @@ impl Memory {
         }
         // A strange login may be somebody else's, and does not say how strong the user's are.
         profile.learn_login(about.strength.filter(|_| !is_strange), &location, now);
+        if is_strange {
+            profile.suspect(record.id, &found.signals, now);
+        }
         let line = login.ip.map(Line::of);
         self.begin(record.id, Trail::begin(from, line, client, found.signals.clone(), now), now);
         found
@@ -172,7 +179,15 @@ impl Memory {
 
     /// Goes on with the trail of a session under its new id. With `is_authenticated` its user has just authenticated again,
     /// and nothing of before is held against it.
-    pub fn follow(&self, former: &Record, next: &Record, is_authenticated: bool, now: UnixTime) {
+    pub fn follow(&self, succession: &Succession<'_>, profile: &mut Profile, locate: Locate<'_>) {
+        let Succession { former, next, is_authenticated, now } = *succession;
+        let before = Before { profile, last: None, locate };
+        let suspicion =
+            self.with_trail(former, &before, now, |entry| entry.trail.suspicion().map(<[_]>::to_vec));
+        profile.acquit(former.id);
+        if let Some(suspicion) = suspicion.filter(|_| !is_authenticated) {
+            profile.suspect(next.id, &suspicion, now);
+        }
         self.succeed(former.id, next.id, is_authenticated, now);
     }
 
@@ -182,7 +197,8 @@ impl Memory {
         let agent = Agent::parse(user_agent.unwrap_or_default());
         let rebound = profile.bound_another(&agent, key, now).filter(|ago| is_first && *ago < REBOUND);
         let from = sighting(ip, locate, now);
-        let began_strangely = self.with_trail(record, locate, now, |trail| {
+        let before = Before { profile, last: None, locate };
+        let suspicion = self.with_trail(record, &before, now, |trail| {
             trail.demands.proved();
             trail.generation = trail.generation.max(question::generation(record));
             // A request that was weighed while the proof was on its way has not seen it.
@@ -194,9 +210,10 @@ impl Memory {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));
                 trail.trail.suspect(signal.because("seconds_ago", ago.as_secs()));
             }
-            trail.trail.began_strangely()
+            trail.trail.suspicion().map(<[_]>::to_vec)
         });
-        if began_strangely {
+        if let Some(suspicion) = suspicion {
+            profile.suspect(record.id, &suspicion, now);
             return;
         }
         if is_first {
@@ -208,8 +225,8 @@ impl Memory {
     }
 
     /// Counts bytes that the app has sent from a route that exports.
-    pub fn used(&self, record: &Record, bytes: u64, locate: Locate<'_>, now: UnixTime) {
-        self.with_trail(record, locate, now, |entry| {
+    pub fn used(&self, record: &Record, bytes: u64, profile: &Profile, locate: Locate<'_>, now: UnixTime) {
+        self.with_trail(record, &Before { profile, last: None, locate }, now, |entry| {
             entry.trail.count_bytes(bytes, now);
             entry.weigh_anew();
         });
@@ -225,6 +242,19 @@ pub struct Beginning<'a> {
     pub user_agent: Option<&'a str>,
     /// What the app calls the device.
     pub device: Option<&'a str>,
+}
+
+/// A session that goes on under another id.
+#[derive(Clone, Copy, Debug)]
+pub struct Succession<'a> {
+    /// It under the former one.
+    pub former: &'a Record,
+    /// It under the new one.
+    pub next: &'a Record,
+    /// Whether its user has just authenticated again.
+    pub is_authenticated: bool,
+    /// When.
+    pub now: UnixTime,
 }
 
 /// A signature by the key of a session, and where it came from.

@@ -17,13 +17,15 @@ pub fn decode_profile(bytes: &[u8]) -> Profile {
 }
 
 /// To be raised with every change of what is kept.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 #[cfg(test)]
 mod tests {
     use holdfast_core::{
-        UnixTime,
-        risk::{Agent, Evidence, Location, Network, Place, Point, Sighting, Strength},
+        SessionId, UnixTime,
+        risk::{
+            Agent, Evidence, Location, Network, Place, Point, Score, Sighting, Signal, SignalName, Strength,
+        },
     };
 
     use super::*;
@@ -47,6 +49,9 @@ mod tests {
             profile.learn_login(Some(Strength::default()), &sighting.location, sighting.at);
             profile.learn_browser(&Agent::parse("curl/8"), None, sighting.at);
             profile.learn_device(&third.to_string(), sighting.at);
+            let strange = Signal::new(SignalName::NetworkHosting, Score::new(70));
+            let new = Signal::new(SignalName::DeviceUnknown, Score::new(50));
+            profile.suspect(SessionId::from_bytes([third; 16]), &[strange, new], sighting.at);
         }
         profile
     }
@@ -57,7 +62,7 @@ mod tests {
             assert_eq!(decode_profile(&encode_profile(&profile)), profile);
         }
         let size = encode_profile(&learned()).len();
-        assert!(size < 1024, "a full profile has {size} bytes");
+        assert!(size < 2048, "a full profile has {size} bytes");
     }
 
     #[test]

@@ -324,7 +324,7 @@ fn the_login_that_answers_makes_the_device_known() {
     let former = abroad.record.clone();
     abroad.record.id = SessionId::from_bytes([8; 16]);
     (abroad.record.created_at, abroad.record.binding) = (at(day + 60), None);
-    abroad.memory.follow(&former, &abroad.record, true, at(day + 60));
+    abroad.follow(&former, true, at(day + 60));
     abroad.check(OFFICE, CHROME, at(day + 61)).is(None);
     // The next login with it, from yet another place.
     let mut elsewhere =

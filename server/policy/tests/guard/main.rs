@@ -4,6 +4,7 @@
 
 mod lines;
 mod scene;
+mod suspicion;
 
 use holdfast_core::{
     SessionId, UnixTime,
@@ -99,7 +100,7 @@ fn proofs_that_never_count_are_not_demanded_for_ever() {
     let former = scene.record.clone();
     scene.record.id = SessionId::from_bytes([8; 16]);
     scene.record.created_at = at(310);
-    scene.memory.follow(&former, &scene.record, true, at(310));
+    scene.follow(&former, true, at(310));
     scene.check(NEW_YORK, CHROME, at(311)).is(None);
 }
 
@@ -210,7 +211,7 @@ fn a_step_up_clears_the_place() {
     let former = scene.record.clone();
     scene.record.id = SessionId::from_bytes([8; 16]);
     scene.record.created_at = at(120);
-    scene.memory.follow(&former, &scene.record, true, at(120));
+    scene.follow(&former, true, at(120));
     scene.check(OFFICE, FIREFOX, at(121)).is(None);
     // From now on the office is known: the next session moves there without a question.
     let mut next = Scene::login_of(scene.profile, HOME, FIREFOX, at(2000));
@@ -227,7 +228,7 @@ fn who_logs_in_with_a_program_may_go_on_with_it_after_a_step_up() {
         let former = scene.record.clone();
         scene.record.id = SessionId::from_bytes([8; 16]);
         scene.record.created_at = at(20);
-        scene.memory.follow(&former, &scene.record, true, at(20));
+        scene.follow(&former, true, at(20));
         scene.check(OFFICE, program, at(21)).is(effect);
     }
 }
@@ -238,7 +239,7 @@ fn a_regeneration_without_a_login_clears_nothing() {
     scene.check(HOME, FIREFOX, at(100)).is(None);
     let former = scene.record.clone();
     scene.record.id = SessionId::from_bytes([8; 16]);
-    scene.memory.follow(&former, &scene.record, false, at(120));
+    scene.follow(&former, false, at(120));
     scene.check(OFFICE, FIREFOX, at(121)).is(Some(Effect::StepUp));
 }
 

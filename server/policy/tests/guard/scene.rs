@@ -10,7 +10,8 @@ use holdfast_core::{
     session::{Auth, Binding, Client, Record},
 };
 use holdfast_policy::{
-    Beginning, Demand, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Target,
+    Beginning, Demand, Effect, Memory, Modes, Outcome, Policies, Proved, Question, Succession, Target,
+    decode_profile, encode_profile,
 };
 
 pub(crate) const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
@@ -115,6 +116,18 @@ impl Scene {
         memory.login(&record, &beginning, &mut profile, &locate);
         let policies = Arc::new(Policies::shipped(&Modes::default()));
         Self { memory, policies, limits: SessionPolicy::default(), profile, record }
+    }
+
+    /// The session goes on under the id that the record has now.
+    pub(crate) fn follow(&mut self, former: &Record, is_authenticated: bool, now: UnixTime) {
+        let succession = Succession { former, next: &self.record, is_authenticated, now };
+        self.memory.follow(&succession, &mut self.profile, &locate);
+    }
+
+    /// The server begins anew, and reads what it had stored of the user.
+    pub(crate) fn restart(&mut self) {
+        self.memory = Memory::new();
+        self.profile = decode_profile(&encode_profile(&self.profile));
     }
 
     pub(crate) fn bind(&mut self, ip: &str, agent: &str, now: UnixTime) {

@@ -31,7 +31,7 @@ pub(crate) async fn usage(
     }
     let id = parse_id(&id).ok_or_else(unknown_session)?;
     let found = own_alive(&house, &app, id, &context).await?;
-    used(&house, found.session.record(), input.bytes, context.now);
+    used(&house, found.session.record(), input.bytes, context.now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
