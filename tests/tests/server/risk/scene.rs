@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 pub(super) const HOME: &str = "81.2.69.10";
 pub(super) const OFFICE: &str = "81.5.1.10";
+pub(super) const DATA_CENTRE: &str = "5.9.1.10";
 pub(super) const NEW_YORK: &str = "12.81.96.10";
 
 pub(super) const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
@@ -60,7 +61,9 @@ pub(super) fn write_databases(folder: &TempDir) -> Result<()> {
         .row("81.2.0.0/16", asn(2856))
         .row("81.5.0.0/16", asn(5378))
         .row("12.81.0.0/16", asn(7018));
-    let anonymous = Mmdb::new("GeoIP2-Anonymous-IP").row("9.1.0.0/16", json!({ "is_anonymous": true }));
+    let anonymous = Mmdb::new("GeoIP2-Anonymous-IP")
+        .row("9.1.0.0/16", json!({ "is_anonymous": true }))
+        .row("5.9.0.0/16", json!({ "is_hosting_provider": true }));
     for (name, made) in [("city", city), ("asn", asn), ("anonymous", anonymous)] {
         std::fs::write(folder.path().join(format!("{name}.mmdb")), made.to_bytes())?;
     }

@@ -1,11 +1,11 @@
 //! What is suspected of a request, what is done about it, and how it is told.
 
 use anyhow::{Context as _, Result};
-use holdfast_tests::server::{COOKIE, GATEWAY_SECRET, ORIGIN, Server, Settings};
+use holdfast_tests::server::{COOKIE, GATEWAY_SECRET, Login, ORIGIN, Server, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::scene::{CHROME, FIREFOX, HOME, NEW_YORK, OFFICE, at, enforcing, with};
+use super::scene::{CHROME, DATA_CENTRE, FIREFOX, HOME, NEW_YORK, OFFICE, at, enforcing, with};
 
 #[tokio::test]
 async fn a_bound_session_that_moves_proves_its_key_and_goes_on() -> Result<()> {
@@ -232,6 +232,33 @@ async fn what_is_usual_for_a_user_outlives_a_restart() -> Result<()> {
     at(HOME, FIREFOX).check(&server, &login.cookie).await?;
     server.advance(600);
     assert_eq!(at(OFFICE, FIREFOX).check(&server, &login.cookie).await?.verdict(), ("allow", "ok"));
+    Ok(())
+}
+
+/// A proxy has passed a login on and bound a key of its own; its session is worth nothing, and waits for a restart.
+#[tokio::test]
+async fn what_was_suspected_of_a_login_outlives_a_restart() -> Result<()> {
+    let mut server = enforcing(Settings::default().on_disk()).await?;
+    let thief = at(DATA_CENTRE, CHROME);
+    let login = thief.login(&server).await?;
+    let mut bound = thief.bind(&server, &login).await?;
+    assert_eq!(thief.check(&server, &bound.cookie).await?.verdict(), ("step_up", "risk_step_up"));
+    server.stop().await;
+    let server = server.restart().await?;
+    thief.refresh(&server, &mut bound).await?;
+    assert_eq!(thief.check(&server, &bound.cookie).await?.verdict(), ("step_up", "risk_step_up"));
+    // Another id changes nothing; a login does.
+    let path = format!("/v1/sessions/{}/regenerate", bound.id);
+    let again = server.app(Method::POST, &path).json(&json!({})).send().await?.expect(201)?;
+    let mut next = thief.bind(&server, &Login::read(again)?).await?;
+    assert_eq!(thief.check(&server, &next.cookie).await?.verdict(), ("step_up", "risk_step_up"));
+    server.advance(60);
+    thief.refresh(&server, &mut next).await?;
+    let auth = json!({ "auth": { "amr": ["pwd", "otp"] } });
+    let path = format!("/v1/sessions/{}/regenerate", next.id);
+    let again = server.app(Method::POST, &path).json(&auth).send().await?.expect(201)?;
+    let last = thief.bind(&server, &Login::read(again)?).await?;
+    assert_eq!(thief.check(&server, &last.cookie).await?.verdict(), ("allow", "ok"));
     Ok(())
 }
 
