@@ -109,10 +109,23 @@ fn collect(json: &Value, found: &mut Vec<Vec<String>>) {
 
 /// The path of an expression that is nothing but attributes of the context.
 fn path_of(json: &Value) -> Option<Vec<String>> {
-    let access = json.get(".").or_else(|| json.get("has"))?;
-    let (left, name) = (access.get("left")?, access.get("attr")?.as_str()?);
+    path_of_access(json.get(".").or_else(|| json.get("has"))?)
+}
+
+/// The same of what `.` or `has` is applied to.
+pub(crate) fn path_of_access(access: &Value) -> Option<Vec<String>> {
+    let left = access.get("left")?;
     let mut path =
         if left.get("Var").is_some_and(|of| of == "context") { Vec::new() } else { path_of(left)? };
-    path.push(name.to_owned());
+    path.extend(names(access)?);
     Some(path)
+}
+
+/// The attributes that are asked for: one, or those on the way to it (`context has network.asn`).
+pub(crate) fn names(access: &Value) -> Option<Vec<String>> {
+    let name = |value: &Value| value.as_str().map(str::to_owned);
+    match access.get("attr")? {
+        Value::Array(names) => names.iter().map(name).collect(),
+        one => name(one).map(|one| vec![one]),
+    }
 }

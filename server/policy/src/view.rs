@@ -9,7 +9,10 @@ use cedar_policy::{PolicySet, PrincipalConstraint};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::{Binding, Device, Ruling, Situation, Subject, Thresholds, explain::paths};
+use crate::{
+    Binding, Device, Ruling, Situation, Subject, Thresholds,
+    explain::{names, path_of_access, paths},
+};
 
 /// What a set of policies looks at.
 #[derive(Clone, Debug)]
@@ -76,9 +79,24 @@ impl View {
     }
 }
 
+impl Sight {
+    /// Of the names in it.
+    fn length(&self) -> usize {
+        let Self(Subject { user, groups, app, route, tags, .. }, Situation { auth, unknown, .. }) = self;
+        let one = user.len() + app.len() + route.len() + auth.acr.as_ref().map_or(0, |acr| acr.len());
+        one + [groups, tags, &auth.amr, unknown].into_iter().flatten().map(|name| name.len()).sum::<usize>()
+    }
+}
+
 /// What was decided of late.
-#[derive(Default)]
 pub(crate) struct Decided(Mutex<HashMap<Sight, Ruling>>);
+
+impl Default for Decided {
+    fn default() -> Self {
+        // All the room that it will need, or everybody would wait for it to grow.
+        Self(Mutex::new(HashMap::with_capacity(MOST)))
+    }
+}
 
 impl Decided {
     /// What was decided about what looks like this.
@@ -86,8 +104,11 @@ impl Decided {
         self.0.lock().get(sight).cloned()
     }
 
-    /// Remembers a decision.
+    /// Remembers a decision, unless that takes much memory.
     pub(crate) fn keep(&self, sight: Sight, ruling: &Ruling) {
+        if sight.length() > MOST_TEXT {
+            return;
+        }
         let mut decided = self.0.lock();
         // Whoever makes that many different requests pays for them as if nothing was remembered, and so does everybody for
         // a while.
@@ -116,34 +137,38 @@ impl fmt::Debug for Decided {
     }
 }
 
-/// An expression uses the context as a whole.
+/// An expression uses the context as a whole, or looks at something in a way that is not known here.
 fn is_whole(json: &Value) -> bool {
-    let opened = |inner: &Value| {
-        let left = inner.get("left").unwrap_or(&Value::Null);
-        left.get("Var").is_none() && is_whole(left)
-    };
-    match json {
-        Value::Object(members) => members.iter().any(|(name, inner)| match name.as_str() {
-            "Var" => inner == "context",
-            "." | "has" => opened(inner),
-            // Its members may have the names of operators.
-            "Record" => inner.as_object().is_some_and(|members| members.values().any(is_whole)),
-            _ => is_whole(inner),
-        }),
-        Value::Array(items) => items.iter().any(is_whole),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
+    is_anywhere(json, &|operator, inner| match operator {
+        "Var" => Some(inner == "context"),
+        "." | "has" if path_of_access(inner).is_some() => Some(false),
+        "." | "has" => {
+            let left = inner.get("left");
+            let is_context = left.and_then(|left| left.get("Var")).is_some_and(|of| of == "context");
+            (is_context || names(inner).is_none()).then_some(true)
+        }
+        _ => None,
+    })
 }
 
 /// An expression looks at the user, or names an entity that the user may be or be in.
 fn names_somebody(json: &Value) -> bool {
+    is_anywhere(json, &|operator, inner| match operator {
+        "Var" => Some(inner == "principal"),
+        "__entity" => Some(true),
+        _ => None,
+    })
+}
+
+/// Whether something is so of an operator and what it is applied to, or of any that is inside.
+fn is_anywhere(json: &Value, is_so: &impl Fn(&str, &Value) -> Option<bool>) -> bool {
     match json {
-        Value::Object(members) => members.iter().any(|(name, inner)| match name.as_str() {
-            "Var" => inner == "principal",
-            "__entity" => true,
-            _ => names_somebody(inner),
+        Value::Object(members) => members.iter().any(|(operator, inner)| match (operator.as_str(), inner) {
+            // Its members may have the names of operators.
+            ("Record", Value::Object(members)) => members.values().any(|inner| is_anywhere(inner, is_so)),
+            (operator, inner) => is_so(operator, inner).unwrap_or_else(|| is_anywhere(inner, is_so)),
         }),
-        Value::Array(items) => items.iter().any(names_somebody),
+        Value::Array(items) => items.iter().any(|item| is_anywhere(item, is_so)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -172,5 +197,7 @@ const LEAVES: &[(&[&str], Clear)] = &[
     (&["network", "hosting"], |of| of.network.hosting = false),
 ];
 
-/// Of about half a kilobyte each.
+/// Of a kilobyte each, and the names.
 const MOST: usize = 4096;
+
+const MOST_TEXT: usize = 1024;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use holdfast_core::{Level, risk::SignalName};
-use holdfast_policy::{Auth, Binding, Device, Effect, Mode, Modes, Policies, Ruling, Situation, Subject};
+use holdfast_policy::{
+    Auth, Binding, Device, Effect, Mode, Modes, Network, Policies, Ruling, Saw, Situation, Subject,
+};
 
 fn alice() -> Subject {
     Subject { user: "alice".into(), app: "shop".into(), method: "GET".into(), ..Subject::default() }
@@ -297,5 +299,24 @@ fn the_notes_tell_each_signal_and_each_policy_once() {
     for rule in Policies::shipped(&Modes::default()).rules() {
         let row = format!("\n| `{}` | `{}` | ", rule.id, rule.effect);
         assert_eq!(notes.matches(&row).count(), 1, "{row}");
+    }
+}
+
+/// `has` may look several attributes deep.
+#[test]
+fn what_is_looked_for_deeper_is_told_too() {
+    let text = "permit (principal, action, resource);\n@id(\"no-operator\") forbid (principal, action, resource) when \
+                { !(context has network.asn) };";
+    let policies = Policies::parse(text, &Modes::default()).unwrap();
+    let network = Network { asn: Some(2856), ..Network::default() };
+    for (situation, saw, objected) in
+        [(Situation { network, ..bound() }, Saw::Value(2856.into()), false), (bound(), Saw::Absent, true)]
+    {
+        let explained = policies.explain(&alice(), &situation);
+        let rule = explained.rules.first().unwrap();
+        assert_eq!(
+            (&rule.saw, rule.objected),
+            (&BTreeMap::from([("network.asn".to_owned(), saw)]), objected)
+        );
     }
 }

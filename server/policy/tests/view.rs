@@ -25,6 +25,14 @@ const LOOKS: &[&str] = &[
     "context.session_age - context.auth.age > 5",
     "context.auth.age + 1 > 100",
     "context.auth has acr && context.auth.acr == \"gold\"",
+    "!(context has auth.acr)",
+    "context has network.country",
+    "context has network.asn && context.network.usual",
+    "{Var: principal in Group::\"staff\"}.Var",
+    "{Var: {\"Var\": principal == User::\"ann\"}}.Var.Var",
+    "{Var: context}.Var.device.managed",
+    "{Record: {\"has\": context.risk}[\"has\"]}.Record > 31",
+    "context.auth has age && context has binding.bound && context.binding.bound",
     "context.auth.amr.contains(\"otp\")",
     "context.auth.several_factors",
     "context.auth == context.auth && context.auth.phishing_resistant",
@@ -63,14 +71,20 @@ const LOOKS: &[&str] = &[
 const SCORED: &[SignalName] =
     &[SignalName::AgentChanged, SignalName::LoginWeak, SignalName::NetworkChanged, SignalName::CookieStale];
 
-/// A set of a few of them.
+/// A set of a few of them: they forbid, and one may be what permits.
 fn policies() -> impl Strategy<Value = String> {
-    prop::collection::vec(select(LOOKS), 1..4).prop_map(|looks| {
-        let forbids = looks.iter().enumerate().map(|(number, look)| {
-            format!("@id(\"rule-{number}\")\nforbid (principal, action, resource) when {{ {look} }};\n")
-        });
-        format!("permit (principal, action, resource);\n{}", forbids.collect::<String>())
-    })
+    (prop::collection::vec(select(LOOKS), 1..4), prop::option::of(select(LOOKS))).prop_map(
+        |(looks, permits)| {
+            let forbids = looks.iter().enumerate().map(|(number, look)| {
+                format!("@id(\"rule-{number}\")\nforbid (principal, action, resource) when {{ {look} }};\n")
+            });
+            let permits = permits.unwrap_or("true");
+            format!(
+                "permit (principal, action, resource) when {{ {permits} }};\n{}",
+                forbids.collect::<String>()
+            )
+        },
+    )
 }
 
 fn words(all: &'static [&'static str]) -> impl Strategy<Value = Vec<Box<str>>> {
