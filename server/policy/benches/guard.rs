@@ -11,12 +11,18 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use holdfast_core::{
     SessionId, UnixTime,
     policy::SessionPolicy,
-    risk::{ClientFields, Location, Place, Point, Posture, Profile, Told, Traits},
+    risk::{
+        Agent, ClientFields, Evidence, Location, Network, Place, Point, Posture, Profile, Sighting, Strength,
+        Told, Traits,
+    },
     session::{Auth, Client, Record},
 };
-use holdfast_policy::{Beginning, Memory, Modes, Policies, Question, Target, decode_profile, encode_profile};
+use holdfast_policy::{Beginning, Memory, Modes, Policies, Question, Target, encode_profile, revise_profile};
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// The third part of the address that everybody is at.
+const HOME: u8 = 90;
 
 fn locate(_: IpAddr) -> Location {
     Location::Known(Place {
@@ -38,7 +44,7 @@ fn record(number: u128) -> Record {
         user: format!("user-{number}").into(),
         auth: Some(Box::new(Auth { amr: vec!["pwd".into(), "otp".into()], ..Auth::default() })),
         client: Some(Box::new(Client {
-            ip: Some(IpAddr::from([81, 2, 69, 10])),
+            ip: Some(IpAddr::from([81, 2, HOME, 10])),
             user_agent: Some(AGENT.into()),
             device_id: None,
         })),
@@ -51,19 +57,34 @@ fn record(number: u128) -> Record {
     }
 }
 
+/// A user of whom as much is known as is kept.
+fn well_known() -> Profile {
+    let mut profile = Profile::default();
+    for number in (0..30).rev() {
+        let at = UnixTime::from_secs(1_799_000_000 + 30_000 * u64::from(29 - number));
+        let address = IpAddr::from([81, 2, HOME - number, 10]);
+        let sighting = Sighting { network: Network::of(address), location: locate(address), at };
+        profile.learn(&sighting, Evidence::Proof);
+        profile.learn_device(&format!("device {number}"), at);
+        profile.learn_login(Some(Strength::default()), &sighting.location, at);
+    }
+    profile.learn_browser(&Agent::parse(AGENT), None, UnixTime::from_secs(1_799_000_000));
+    profile
+}
+
 fn guard(c: &mut Criterion) {
     let memory = Memory::new();
     let policies = Arc::new(Policies::shipped(&Modes::default()));
     let limits = SessionPolicy::default();
     let records: Vec<_> = (0..10_000).map(record).collect();
-    let mut profile = Profile::default();
+    let mut profile = well_known();
     for record in &records {
-        memory.login(
-            record,
-            &Beginning { ip: Some(IpAddr::from([81, 2, 69, 10])), ..Beginning::default() },
-            &mut profile,
-            &locate,
-        );
+        let beginning = Beginning {
+            ip: Some(IpAddr::from([81, 2, HOME, 10])),
+            device: Some("device 0"),
+            ..Beginning::default()
+        };
+        memory.login(record, &beginning, &mut profile.clone(), &locate);
     }
     let question = |record, third, now| Question {
         record,
@@ -87,58 +108,54 @@ fn guard(c: &mut Criterion) {
     };
     let start = UnixTime::from_secs(1_800_000_010);
     for record in &records {
-        let asked = question(record, 69, start);
+        let asked = question(record, HOME, start);
         memory.weigh(&asked, &policies, &mut profile, &locate);
     }
     let mut turn = records.iter().cycle();
     c.bench_function("as before: from memory", |b| {
         b.iter(|| {
-            let asked = question(turn.next().expect("cycle"), 69, start);
+            let asked = question(turn.next().expect("cycle"), HOME, start);
             let answer = memory.quick(&asked, &policies).expect("it is as before");
             black_box(answer.outcome.json(&asked))
         });
     });
+    let now = start.after(Duration::from_secs(60));
+    let first = question(records.first().expect("one session"), HOME, now);
+    memory.weigh(&first, &policies, &mut profile, &locate);
     let stored = encode_profile(&profile);
-    let mut now = start;
+    let weigh = |asked: &Question<'_>| {
+        let work = |profile: &mut Profile| memory.weigh(asked, &policies, profile, &locate);
+        let (answer, changed) = revise_profile(Some(&stored), work);
+        black_box((answer.outcome.json(asked), changed))
+    };
     c.bench_function("a minute has passed: weighed anew", |b| {
-        b.iter(|| {
-            now = now.after(Duration::from_secs(1));
-            let asked = question(turn.next().expect("cycle"), 69, now);
-            let mut profile = decode_profile(&stored);
-            let answer = memory.weigh(&asked, &policies, &mut profile, &locate);
-            black_box((answer.outcome.json(&asked), encode_profile(&profile)))
-        });
+        b.iter(|| weigh(&question(turn.next().expect("cycle"), HOME, now)));
     });
     let one = records.first().expect("one session");
+    weigh(&question(one, HOME, now));
+    let ask = |pattern: &str| {
+        let target = Target { method: "GET", pattern, ..Target::default() };
+        let asked = Question { target, ..question(one, HOME, now) };
+        black_box(memory.quick(&asked, &policies).expect("it is as before").outcome.json(&asked))
+    };
     // More routes than a session remembers decisions for.
     let patterns: Vec<_> = (0..16).map(|number| format!("/route/{number}")).collect();
     let mut routes = patterns.iter().cycle();
     c.bench_function("another route: decided for others", |b| {
-        b.iter(|| {
-            let pattern = routes.next().expect("cycle");
-            let target = Target { method: "GET", pattern, ..Target::default() };
-            let asked = Question { target, ..question(one, 69, now) };
-            black_box(memory.weigh(&asked, &policies, &mut profile, &locate).outcome.json(&asked))
-        });
+        b.iter(|| ask(routes.next().expect("cycle")));
     });
     let mut number = 0_u32;
     c.bench_function("like no request before: policies asked", |b| {
         b.iter(|| {
             number += 1;
-            let target = Target { method: "GET", pattern: &number.to_string(), ..Target::default() };
-            let asked = Question { target, ..question(one, 69, now) };
-            black_box(memory.weigh(&asked, &policies, &mut profile, &locate).outcome.json(&asked))
+            ask(&number.to_string())
         });
     });
     let mut third = 0_u8;
     c.bench_function("another network: weighed anew, policies object", |b| {
         b.iter(|| {
             third = third.wrapping_add(1);
-            now = now.after(Duration::from_secs(1));
-            let asked = question(turn.next().expect("cycle"), third, now);
-            let mut profile = decode_profile(&stored);
-            let answer = memory.weigh(&asked, &policies, &mut profile, &locate);
-            black_box(answer.outcome.json(&asked))
+            weigh(&question(turn.next().expect("cycle"), third, now))
         });
     });
 }

@@ -124,8 +124,9 @@ pub(crate) fn path_of_access(access: &Value) -> Option<Vec<String>> {
 /// The attributes that are asked for: one, or those on the way to it (`context has network.asn`).
 pub(crate) fn names(access: &Value) -> Option<Vec<String>> {
     let name = |value: &Value| value.as_str().map(str::to_owned);
-    match access.get("attr")? {
-        Value::Array(names) => names.iter().map(name).collect(),
-        one => name(one).map(|one| vec![one]),
+    let attribute = access.get("attr")?;
+    match attribute.as_array() {
+        Some(names) => names.iter().map(name).collect(),
+        None => name(attribute).map(|one| vec![one]),
     }
 }

@@ -17,7 +17,7 @@ pub use effect::{Effect, Mode, UnknownEffect, UnknownMode};
 pub use explain::{Explained, Explanation, Saw};
 pub use guard::{
     Answer, Beginning, Demand, Locate, Memory, Outcome, Proved, Question, Recorded, Succession, Target,
-    UnreadableRisk, decode_profile, encode_profile, groups, login_json,
+    UnreadableRisk, decode_profile, encode_profile, groups, login_json, revise_profile,
 };
 pub use policies::{Hit, Modes, Policies, PolicyProblems, Rule, Ruling, SCHEMA, SHIPPED, STRICT_UNBOUND};
 pub use situation::{Auth, Binding, Device, Network, Situation, Subject};

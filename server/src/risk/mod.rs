@@ -5,8 +5,8 @@ use std::sync::Arc;
 use holdfast_core::risk::{Posture, Profile, Score, Told};
 use holdfast_core::{Method, UnixTime, session::Record};
 use holdfast_policy::{
-    Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Succession, Target,
-    decode_profile, encode_profile, login_json,
+    Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Succession, Target, login_json,
+    revise_profile,
 };
 use holdfast_store::{Backend, Keeping, NoteKind};
 use std::net::IpAddr;
@@ -143,12 +143,10 @@ async fn with_profile<T>(
     work: impl FnOnce(&mut Profile) -> T,
 ) -> Result<T, Trouble> {
     let key = [record.app.as_bytes(), &[0], record.user.as_bytes()].concat();
-    let before = house.store.note(NoteKind::User, &key).await?;
-    let mut profile = before.as_deref().map(decode_profile).unwrap_or_default();
-    let outcome = work(&mut profile);
-    let after = encode_profile(&profile);
-    if before.as_deref() != Some(&after) {
-        house.store.keep_note(NoteKind::User, &key, Some(after), Keeping::Lazy).await?;
+    let stored = house.store.note(NoteKind::User, &key).await?;
+    let (outcome, changed) = revise_profile(stored.as_deref(), work);
+    if let Some(changed) = changed {
+        house.store.keep_note(NoteKind::User, &key, Some(changed), Keeping::Lazy).await?;
     }
     Ok(outcome)
 }

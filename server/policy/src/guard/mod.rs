@@ -25,7 +25,7 @@ pub use audit::{Recorded, UnreadableRisk, login_json};
 pub use demand::Demand;
 pub use memory::Memory;
 use memory::{Before, Key, Seen};
-pub use note::{decode_profile, encode_profile};
+pub use note::{decode_profile, encode_profile, revise_profile};
 pub use question::{Question, Target, groups};
 
 use super::{Policies, Ruling};

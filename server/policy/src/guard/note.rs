@@ -16,6 +16,19 @@ pub fn decode_profile(bytes: &[u8]) -> Profile {
     }
 }
 
+/// Does something with a profile that is stored, and gives the bytes to be stored instead, if it has changed.
+pub fn revise_profile<T>(
+    stored: Option<&[u8]>,
+    work: impl FnOnce(&mut Profile) -> T,
+) -> (T, Option<Vec<u8>>) {
+    let mut profile = stored.map(decode_profile).unwrap_or_default();
+    let before = profile.clone();
+    let outcome = work(&mut profile);
+    // To compare costs less than to encode, and most requests teach nothing.
+    let changed = (profile != before).then(|| encode_profile(&profile));
+    (outcome, changed)
+}
+
 /// To be raised with every change of what is kept.
 const FORMAT: u8 = 2;
 
