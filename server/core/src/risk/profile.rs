@@ -143,7 +143,8 @@ impl Profile {
         let devices = self.devices.iter().map(|device| device.last_day);
         let starts = self.starts.iter().map(|start| day(start.at));
         let last = self.last.iter().map(|last| day(last.at));
-        spots.chain(browsers).chain(devices).chain(starts).chain(last).max()
+        let suspected = self.suspected.iter().map(|suspected| suspected.last_day);
+        spots.chain(browsers).chain(devices).chain(starts).chain(last).chain(suspected).max()
     }
 
     /// Whether nothing is known of this user yet: then everything is new, and nothing strange.
@@ -449,6 +450,8 @@ mod tests {
         assert_eq!(profile.last_day(), Some(first + 4));
         profile.learn_device("laptop", at(2, 0));
         assert_eq!(profile.last_day(), Some(first + 4), "what comes late takes nothing back");
+        profile.suspect(SessionId::from_bytes([1; 16]), &[], at(5, 0));
+        assert_eq!(profile.last_day(), Some(first + 5));
     }
 
     #[test]
