@@ -292,9 +292,9 @@ fn assemble(
         cookie_name: config.cookie_name,
         clear_site_data: config.clear_site_data,
         algorithms: config.algorithms,
-        gateways: config.gateways.zip(secrets.gateway).map(|(gateways, secret)| Gateways {
+        gateways: config.gateways.zip(secrets.gateway).map(|(gateways, secrets)| Gateways {
             trusted: gateways.trusted,
-            secret,
+            secrets,
             assertion: gateways.assertion,
         }),
         geo,

@@ -95,7 +95,8 @@ pub(crate) struct App {
 #[derive(Debug)]
 pub(crate) struct Gateways {
     pub(crate) trusted: Vec<IpNet>,
-    pub(crate) secret: SecretText,
+    /// Any of them may be shown.
+    pub(crate) secrets: Vec<SecretText>,
     /// Whether each allowed request carries a signed assertion.
     pub(crate) assertion: bool,
 }

@@ -22,7 +22,8 @@ use crate::{
 pub(crate) struct Secrets {
     pub(crate) root_key: RootKey,
     pub(crate) previous_root_keys: Vec<RootKey>,
-    pub(crate) gateway: Option<SecretText>,
+    /// What gateways show: the secret in force, and a former one while they change.
+    pub(crate) gateway: Option<Vec<SecretText>>,
     /// What receivers of signals show to the transmitters that they ask, by their names.
     pub(crate) poll_tokens: HashMap<String, SecretText>,
     /// The key that signs signals for others; none if nobody is told, or it is still to be made.
@@ -85,7 +86,7 @@ impl Secrets {
 /// Every secret but the root key that is in force.
 struct Others {
     previous_root_keys: Vec<RootKey>,
-    gateway: Option<SecretText>,
+    gateway: Option<Vec<SecretText>>,
     poll_tokens: HashMap<String, SecretText>,
     signals_key: Option<RsaSigner>,
 }
@@ -102,7 +103,7 @@ impl Others {
         }
         let gateway = match &config.gateways {
             None => None,
-            Some(gateways) => Some(read_gateway_secret(&gateways.secret_file, warnings)?),
+            Some(gateways) => Some(read_gateway_secrets(&gateways.secret_file, warnings)?),
         };
         let mut poll_tokens = HashMap::new();
         for receiver in &config.signals.receivers {
@@ -156,22 +157,42 @@ fn read_root_keys(key: &str, file: &Path, warnings: &mut Vec<String>) -> Result<
     RootKeys::parse(&text).map_err(|what| format!("{key}: {} {what}", file.display()))
 }
 
-fn read_gateway_secret(file: &Path, warnings: &mut Vec<String>) -> Result<SecretText, String> {
+fn read_gateway_secrets(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<SecretText>, String> {
     let key = "gateways.secret_file";
     if !file.exists() {
         let file = file.display();
         return Err(format!("{key}: {file} is missing; make it with: openssl rand -hex 32 > {file}"));
     }
     let text = read_private(key, file, warnings)?;
-    let secret = text.trim_ascii();
-    let right = "make it with: openssl rand -hex 32";
-    if !(1..=1024).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("{key}: {} must hold one line of printable characters; {right}", file.display()));
+    let secrets: Vec<_> = text.trim_ascii().lines().map(str::trim_ascii).collect();
+    let (file, right) = (file.display(), "make it with: openssl rand -hex 32");
+    let is_secret = |secret: &&str| {
+        (1..=1024).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match secrets.as_slice() {
+        [secret] if is_secret(secret) => {}
+        [secret, former] if is_secret(secret) && is_secret(former) && former.len() >= SHORT_SECRET => {
+            if secret == former {
+                return Err(format!(
+                    "{key}: {file} holds the same secret twice; the former one stands below the new one"
+                ));
+            }
+            warnings.push(format!(
+                "{key}: {file} holds a former secret too, and gateways may show either; take its second line away when \
+                 all of them show the first"
+            ));
+        }
+        _ => {
+            return Err(format!(
+                "{key}: {file} must hold one line of printable characters, and for a change the former secret in a second, \
+                 of 16 of them at least; {right}"
+            ));
+        }
     }
-    if secret.len() < SHORT_SECRET {
-        warnings.push(format!("{key}: {} holds a secret that can be guessed; {right}", file.display()));
+    if secrets.iter().any(|secret| secret.len() < SHORT_SECRET) {
+        warnings.push(format!("{key}: {file} holds a secret that can be guessed; {right}"));
     }
-    Ok(SecretText::new(secret))
+    Ok(secrets.into_iter().map(SecretText::new).collect())
 }
 
 /// Where the key is that signs signals for others.

@@ -36,7 +36,7 @@ async fn sweep_once(house: &Arc<Holdfast>, ids: &RequestIds) {
     for session in swept.ended {
         let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
         let context = Context { peer: Peer::Address(unspecified), ..Context::of_our_own(now, ids) };
-        record_end(house, &session, None, &context);
+        record_end(house, &session, None, &context).await;
     }
 }
 

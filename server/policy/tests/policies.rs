@@ -57,40 +57,6 @@ fn a_proof_from_here_is_enough_for_the_place() {
     says(&proved.with(SignalName::ExportBurst, 100), Some(Effect::StepUp), Some("export-burst"));
 }
 
-/// A proxy at the login binds a key of its own; what it has not is a device that the app knows.
-#[test]
-fn a_new_device_is_asked_about_where_anything_of_the_place_is_strange() {
-    use SignalName::{DeviceUnknown, NetworkAnonymizer, TravelImpossible};
-    let proved = || Situation { proved_here: true, ..bound() };
-    let asked = (Some(Effect::StepUp), Some("login-on-unknown-device"));
-    for (device, travel, anonymizer, (effect, id)) in [
-        (50, 0, 0, asked),
-        // In a network of the user's own: a new telephone.
-        (25, 0, 0, (None, None)),
-        (25, 39, 19, (None, None)),
-        (25, 40, 0, asked),
-        (25, 0, 20, asked),
-        (49, 0, 20, asked),
-        // A browser without a name of a kind that is new, and one that is known.
-        (20, 60, 30, (None, None)),
-        (0, 60, 30, (None, None)),
-    ] {
-        let situation = proved()
-            .with(DeviceUnknown, device)
-            .with(TravelImpossible, travel)
-            .with(NetworkAnonymizer, anonymizer);
-        // Told of, no more.
-        let ruling = shipped(&situation);
-        let hits: Vec<_> = ruling.hits.iter().map(|hit| &*hit.id).filter(|id| *id != "noteworthy").collect();
-        let expected: Vec<_> = id.into_iter().collect();
-        assert_eq!(
-            (ruling.effect.filter(|effect| *effect > Effect::Flag), hits),
-            (effect, expected),
-            "{situation:?}"
-        );
-    }
-}
-
 #[test]
 fn a_device_out_of_order_is_refused_whatever_it_proves() {
     let broken = Situation {

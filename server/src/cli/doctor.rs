@@ -91,9 +91,11 @@ fn case(arguments: &Arguments, environment: Vec<(String, String)>) -> Result<Cas
     let token = arguments.token_file.as_deref().map(|file| read("--token-file", file)).transpose()?;
     let token = token.map(|bytes| SecretText::new(String::from_utf8_lossy(&bytes).trim()));
     // Whoever may not read it can examine all the rest.
-    let secret = config.gateways.as_ref().and_then(|gateways| fs::read_to_string(&gateways.secret_file).ok());
+    let secrets =
+        config.gateways.as_ref().and_then(|gateways| fs::read_to_string(&gateways.secret_file).ok());
     Ok(Case {
-        secret: secret.map(|secret| SecretText::new(secret.trim())),
+        // A former one may stand below the one in force.
+        secrets: secrets.unwrap_or_default().lines().map(|secret| SecretText::new(secret.trim())).collect(),
         origin: origin.as_str().to_owned(),
         ca,
         connect: arguments.connect,

@@ -15,7 +15,7 @@ pub(super) struct Stranger {
     client: Client,
     origin: String,
     /// Never sent and never shown: looked for in answers.
-    secret: Option<SecretText>,
+    secrets: Vec<SecretText>,
     /// The request whose answer had it.
     leak: Mutex<Option<String>>,
 }
@@ -39,7 +39,7 @@ impl Stranger {
         origin: &str,
         ca: Option<&[u8]>,
         connect: Option<SocketAddr>,
-        secret: Option<SecretText>,
+        secrets: Vec<SecretText>,
     ) -> Result<Self, String> {
         let mut client = builder().http1_only();
         if let Some(pem) = ca {
@@ -54,7 +54,7 @@ impl Stranger {
             client = client.resolve(host_of(origin), address);
         }
         let client = client.build().map_err(|error| format!("no HTTP client: {error}"))?;
-        Ok(Self { client, origin: origin.to_owned(), secret, leak: Mutex::new(None) })
+        Ok(Self { client, origin: origin.to_owned(), secrets, leak: Mutex::new(None) })
     }
 
     /// The absolute address of a path.
@@ -99,7 +99,7 @@ impl Stranger {
 
     /// Whether the gateway secret is known to whoever asks, and so could be found.
     pub(super) fn knows_the_secret(&self) -> bool {
-        self.secret.is_some()
+        !self.secrets.is_empty()
     }
 
     /// The path whose answer had the gateway secret in it.
@@ -108,13 +108,11 @@ impl Stranger {
     }
 
     fn look_for_the_secret(&self, path: &str, seen: &Seen) {
-        let Some(secret) = self.secret.as_ref().map(SecretText::reveal).filter(|text| !text.is_empty())
-        else {
-            return;
+        let came = |secret: &str| {
+            let has = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).contains(secret);
+            seen.headers.values().any(has) || seen.body.contains(secret)
         };
-        let in_headers =
-            seen.headers.values().any(|value| String::from_utf8_lossy(value.as_bytes()).contains(secret));
-        if in_headers || seen.body.contains(secret) {
+        if self.secrets.iter().map(SecretText::reveal).any(|secret| !secret.is_empty() && came(secret)) {
             *self.leak.lock() = Some(path.to_owned());
         }
     }

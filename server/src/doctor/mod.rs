@@ -44,8 +44,8 @@ pub(crate) struct Case {
     pub(crate) api: String,
     /// The app's token.
     pub(crate) token: Option<SecretText>,
-    /// The gateway secret, which must not be seen anywhere.
-    pub(crate) secret: Option<SecretText>,
+    /// The gateway secrets, which must not be seen anywhere.
+    pub(crate) secrets: Vec<SecretText>,
     /// A page that needs a session.
     pub(crate) page: String,
     /// A page that answers with its request's headers.
@@ -94,7 +94,7 @@ impl Setup {
 /// # Errors
 /// If it cannot even begin: what must be changed in the command or around it.
 pub(crate) async fn examine(case: Case) -> Result<Report, String> {
-    let stranger = Stranger::new(&case.origin, case.ca.as_deref(), case.connect, case.secret)?;
+    let stranger = Stranger::new(&case.origin, case.ca.as_deref(), case.connect, case.secrets)?;
     let app = App::new(&case.api, case.token)?;
     let mut report = Report::new(&case.origin);
     let stand_in = match case.stand_in {

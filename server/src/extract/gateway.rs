@@ -66,10 +66,11 @@ impl Gateway {
             return Err(Refusal::new(RefusalCode::Untrusted, detail));
         }
         let presented = only(headers, SECRET_HEADER)?;
-        let _matches = gateways.secret.matches(presented).ok_or_else(|| {
-            let detail = "Holdfast-Gateway-Secret does not hold the secret of [gateways] secret_file";
-            Refusal::new(RefusalCode::Secret, detail)
-        })?;
+        let _matches =
+            gateways.secrets.iter().find_map(|secret| secret.matches(presented)).ok_or_else(|| {
+                let detail = "Holdfast-Gateway-Secret does not hold the secret of [gateways] secret_file";
+                Refusal::new(RefusalCode::Secret, detail)
+            })?;
         refuse_too_much(headers)?;
         refuse_aliases(headers)?;
         Ok(Self { house: Arc::clone(house), peer })
@@ -198,7 +199,7 @@ mod tests {
     fn the_client_is_the_last_stranger() {
         let gateways = Gateways {
             trusted: vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.1/32".parse().unwrap()],
-            secret: SecretText::new("s"),
+            secrets: vec![SecretText::new("s")],
             assertion: false,
         };
         let peer = IpAddr::from([127, 0, 0, 1]);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use holdfast_core::risk::{Posture, Profile, Score, Told};
-use holdfast_core::{Method, UnixTime, session::Record};
+use holdfast_core::{
+    Method, UnixTime,
+    session::{EndReason, Record},
+};
 use holdfast_policy::{
     Answer, Beginning, Demand, Effect, Memory, Policies, Proved, Question, Succession, Target, login_json,
     revise_profile,
@@ -133,6 +136,19 @@ pub(crate) async fn used(
 pub(crate) async fn follow(house: &Holdfast, succession: &Succession<'_>) -> Result<(), Trouble> {
     let with = |profile: &mut Profile| house.risk.memory.follow(succession, profile, &locate(house));
     with_profile(house, succession.former, with).await
+}
+
+/// Forgets a session that has ended. It has, so trouble is told and stops nobody.
+pub(crate) async fn ended(house: &Holdfast, record: &Record, now: UnixTime) {
+    let is_of_note = house.risk.memory.forget(record);
+    // A refresh may be on its way to the former one of a session that goes on, and must not find it innocent.
+    let goes_on = record.ended.is_some_and(|ended| ended.reason == EndReason::Regenerated);
+    if !is_of_note || goes_on {
+        return;
+    }
+    if let Err(trouble) = with_profile(house, record, |profile| profile.forget_origin(record.id)).await {
+        house.log.warn(now, &format!("how a session began was not forgotten: {trouble}"));
+    }
 }
 
 /// Does something with what is usual for a user, and keeps what it has learned. Of two that learn at once one may be

@@ -99,12 +99,19 @@ pub(crate) async fn regenerate(
         Ok(session) => session,
         Err(why) => return Ok(Err(why)),
     };
-    // Before the old one ends, which forgets its trail.
     let is_authenticated = auth.as_deref().is_some_and(|auth| old.is_newer_login(auth));
     let (former, next) = (old.record(), session.record());
-    risk::follow(house, &Succession { former, next, is_authenticated, now: context.now }).await?;
-    if end(house, old.record().id, EndReason::Regenerated, context).await?.is_none() {
-        end(house, session.record().id, EndReason::Revoked, context).await?;
+    let succession = Succession { former, next, is_authenticated, now: context.now };
+    // Before the old one ends, which forgets its trail.
+    let ended = match risk::follow(house, &succession).await {
+        Ok(()) => end(house, former.id, EndReason::Regenerated, context).await,
+        Err(trouble) => Err(trouble),
+    };
+    if !matches!(ended, Ok(Some(_))) {
+        // Nobody has heard of the new one.
+        end(house, next.id, EndReason::Revoked, context).await?;
+    }
+    if ended?.is_none() {
         return Ok(Err(NotFollowed::Ended));
     }
     let detail = format!("follows {}", old.record().id);

@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     error::Trouble,
     house::Holdfast,
+    risk,
     telemetry::{Event, EventName},
 };
 
@@ -43,7 +44,7 @@ pub(crate) async fn end_because(
         let Some(ended) = found.session.end(reason, context.now) else { return Ok(None) };
         match house.store.replace(ended.clone()).await? {
             Replacement::Replaced => {
-                record_end(house, &ended, why, context);
+                record_end(house, &ended, why, context).await;
                 return Ok(Some(Arc::new(ended)));
             }
             Replacement::Conflict => {}
@@ -96,8 +97,8 @@ pub(crate) async fn replace_presented(
     Ok(())
 }
 
-pub(crate) fn record_end(house: &Holdfast, session: &Session, why: Option<&str>, context: &Context) {
-    house.risk.memory.forget(session.record());
+pub(crate) async fn record_end(house: &Holdfast, session: &Session, why: Option<&str>, context: &Context) {
+    risk::ended(house, session.record(), context.now).await;
     let reason = session.record().ended.map(|ended| ended.reason.as_str());
     let event = Event { reason, detail: why, ..Event::default() };
     house.record_of(EventName::SessionEnded, session, context, event);

@@ -115,6 +115,8 @@ async fn what_is_wrong_with_a_login_is_told_and_nothing_begins() -> Result<()> {
         json!({ "user": "a", "auth": { "level": 3 } }),
         json!({ "user": "a", "auth": { "amr": "pwd" } }),
         json!({ "user": "a", "auth": { "amr": many } }),
+        json!({ "user": "a", "auth": { "amr": ["x".repeat(129)] } }),
+        json!({ "user": "a", "auth": { "acr": "é".repeat(257) } }),
         json!({ "user": "a", "auth": { "auth_time": "yesterday" } }),
         json!({ "user": "a", "auth": { "auth_time": 1_795_341_600 } }),
         json!({ "user": "a", "client": { "ip": "203.0.113.700" } }),

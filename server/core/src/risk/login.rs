@@ -138,8 +138,17 @@ fn weigh_device(login: &Login<'_>, profile: &Profile, is_known_network: bool, fo
         }
     };
     let score = Score::new(score);
-    let score = if is_known_network { score.damped(0.5) } else { score };
+    // At home it is a new telephone, unless something of the place is strange all the same.
+    let is_at_home = is_known_network && !found.signals.iter().any(is_of_a_strange_place);
+    let score = if is_at_home { score.damped(0.5) } else { score };
     found.add(Signal::new(SignalName::DeviceUnknown, score).because("how", how));
+}
+
+/// Damped as far as it is because the user is known there.
+fn is_of_a_strange_place(signal: &Signal) -> bool {
+    let least =
+        [(SignalName::NetworkAnonymizer, Score::new(20)), (SignalName::TravelImpossible, Score::STRANGE)];
+    least.iter().any(|(name, least)| signal.name == *name && signal.score >= *least)
 }
 
 fn weigh_starts(login: &Login<'_>, profile: &Profile, is_vouched: bool, found: &mut Assessment) {

@@ -22,7 +22,7 @@ pub struct Profile {
     logins: Habit,
     starts: Vec<Start>,
     last: Option<Sighting>,
-    suspected: Vec<Suspected>,
+    origins: Vec<Origin>,
 }
 
 /// Where somebody was seen.
@@ -95,13 +95,15 @@ struct Start {
     may_be_elsewhere: bool,
 }
 
-/// A session whose login was strange: what was suspected of it outlives the memory of its trail.
+/// A session that did not begin as most do: what must outlive the memory of its trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Suspected {
+struct Origin {
     /// A hash of its id.
     session: u64,
-    /// By their words.
-    signals: Vec<(Box<str>, u8)>,
+    /// What was suspected of its login, by their words.
+    suspicion: Vec<(Box<str>, u8)>,
+    /// It goes on with another one, after its user has authenticated again.
+    is_followed: bool,
     last_day: u32,
 }
 
@@ -143,8 +145,8 @@ impl Profile {
         let devices = self.devices.iter().map(|device| device.last_day);
         let starts = self.starts.iter().map(|start| day(start.at));
         let last = self.last.iter().map(|last| day(last.at));
-        let suspected = self.suspected.iter().map(|suspected| suspected.last_day);
-        spots.chain(browsers).chain(devices).chain(starts).chain(last).chain(suspected).max()
+        let origins = self.origins.iter().map(|origin| origin.last_day);
+        spots.chain(browsers).chain(devices).chain(starts).chain(last).chain(origins).max()
     }
 
     /// Whether nothing is known of this user yet: then everything is new, and nothing strange.
@@ -218,11 +220,19 @@ impl Profile {
 
     /// What was suspected of the login of a session.
     pub fn suspicion(&self, session: SessionId) -> Vec<Signal> {
-        let session = stable(session.as_bytes());
-        let signals =
-            self.suspected.iter().filter(|other| other.session == session).flat_map(|it| &it.signals);
+        let signals = self.origin(session).into_iter().flat_map(|origin| &origin.suspicion);
         let known = signals.filter_map(|(name, score)| Some((SignalName::of(name)?, Score::new(*score))));
         known.map(|(name, score)| Signal::new(name, score).because("how", "at the login")).collect()
+    }
+
+    /// Whether a session goes on with another one after its user has authenticated again, wherever that was.
+    pub fn goes_on(&self, session: SessionId) -> bool {
+        self.origin(session).is_some_and(|origin| origin.is_followed)
+    }
+
+    fn origin(&self, session: SessionId) -> Option<&Origin> {
+        let session = stable(session.as_bytes());
+        self.origins.iter().find(|origin| origin.session == session)
     }
 
     /// How many sessions began lately, and in how many countries, this one included.
@@ -315,30 +325,42 @@ impl Profile {
         drop_oldest(&mut self.devices, MOST_DEVICES, |device| device.last_day);
     }
 
-    /// Remembers what was suspected of the login of a session, for as long as it goes on.
+    /// Remembers what was suspected of the login of a session.
     pub fn suspect(&mut self, session: SessionId, signals: &[Signal], now: UnixTime) {
-        let (session, day) = (stable(session.as_bytes()), day(now));
-        let signals: Vec<_> =
-            signals.iter().map(|signal| (signal.name.as_str().into(), signal.score.get())).collect();
-        match self.suspected.iter_mut().find(|other| other.session == session) {
-            Some(suspected) => {
-                suspected.signals = signals;
-                suspected.last_day = suspected.last_day.max(day);
-            }
-            None => self.suspected.push(Suspected { session, signals, last_day: day }),
-        }
-        self.suspected.retain(|suspected| day.saturating_sub(suspected.last_day) <= MEMORY_DAYS);
-        // Of one day the weakest goes first, so that whoever begins many sessions does not wash away the strangest.
-        let age_and_strength = |suspected: &Suspected| {
-            (suspected.last_day, suspected.signals.iter().map(|(_, score)| *score).max())
-        };
-        drop_oldest(&mut self.suspected, MOST_SUSPECTED, age_and_strength);
+        let words = signals.iter().map(|signal| (signal.name.as_str().into(), signal.score.get()));
+        let suspicion = words.collect();
+        self.change_origin(session, now, |origin| origin.suspicion = suspicion);
     }
 
-    /// Forgets what was suspected of the login of a session: its user has authenticated again, or it goes on under another id.
-    pub fn acquit(&mut self, session: SessionId) {
+    /// Remembers that a session goes on with another one, after its user has authenticated again.
+    pub fn go_on(&mut self, session: SessionId, now: UnixTime) {
+        self.change_origin(session, now, |origin| origin.is_followed = true);
+    }
+
+    /// Forgets how a session began that has ended.
+    pub fn forget_origin(&mut self, session: SessionId) {
         let session = stable(session.as_bytes());
-        self.suspected.retain(|suspected| suspected.session != session);
+        self.origins.retain(|origin| origin.session != session);
+    }
+
+    fn change_origin(&mut self, session: SessionId, now: UnixTime, change: impl FnOnce(&mut Origin)) {
+        let (session, day) = (stable(session.as_bytes()), day(now));
+        match self.origins.iter_mut().find(|origin| origin.session == session) {
+            Some(origin) => {
+                change(origin);
+                origin.last_day = origin.last_day.max(day);
+            }
+            None => {
+                let mut origin = Origin { session, suspicion: Vec::new(), is_followed: false, last_day: day };
+                change(&mut origin);
+                self.origins.push(origin);
+            }
+        }
+        self.origins.retain(|origin| day.saturating_sub(origin.last_day) <= MEMORY_DAYS);
+        // The weakest first, so that whoever begins many sessions does not wash away the strangest.
+        let strength =
+            |origin: &Origin| (origin.suspicion.iter().map(|(_, score)| *score).max(), origin.last_day);
+        drop_oldest(&mut self.origins, MOST_ORIGINS, strength);
     }
 
     /// Learns that the user has logged in like this, from here.
@@ -413,7 +435,8 @@ const MOST_SPOTS: usize = 24;
 const MOST_BROWSERS: usize = 8;
 const MOST_DEVICES: usize = 12;
 const MOST_STARTS: usize = 10;
-const MOST_SUSPECTED: usize = 16;
+/// Several times as many as a user has sessions.
+const MOST_ORIGINS: usize = 64;
 const MOST_LOGINS: u8 = 20;
 
 #[cfg(test)]
@@ -450,7 +473,7 @@ mod tests {
         assert_eq!(profile.last_day(), Some(first + 4));
         profile.learn_device("laptop", at(2, 0));
         assert_eq!(profile.last_day(), Some(first + 4), "what comes late takes nothing back");
-        profile.suspect(SessionId::from_bytes([1; 16]), &[], at(5, 0));
+        profile.go_on(SessionId::from_bytes([1; 16]), at(5, 0));
         assert_eq!(profile.last_day(), Some(first + 5));
     }
 

@@ -204,7 +204,11 @@ impl Trail {
 
     /// Adds to what is suspected of how the session began.
     pub fn suspect(&mut self, signal: Signal) {
-        self.at_login = self.at_login.iter().cloned().chain([signal]).collect();
+        let is_other = |known: &&Signal| known.name != signal.name;
+        let before =
+            self.at_login.iter().find(|known| known.name == signal.name && known.score > signal.score);
+        let strongest = before.cloned().unwrap_or_else(|| signal.clone());
+        self.at_login = self.at_login.iter().filter(is_other).cloned().chain([strongest]).collect();
     }
 
     /// Whether something was strange enough about the login that nothing that came of it is to be learned.

@@ -40,6 +40,8 @@ pub(super) struct Entry {
     pub(super) trail: Trail,
     /// Its user has just authenticated again: wherever it is used first is where they are.
     pub(super) is_vouched_for: bool,
+    /// It goes on with another one, after its user has authenticated again.
+    pub(super) goes_on: bool,
     pub(super) demands: Demands,
     /// Of the cookie that the last proof made.
     pub(super) generation: u32,
@@ -151,11 +153,9 @@ impl Memory {
         }
     }
 
-    /// Forgets a session that has ended.
-    pub fn forget(&self, record: &Record) {
-        if let Some(shard) = self.shard(record.id) {
-            shard.lock().remove(&record.id);
-        }
+    /// Forgets a session that has ended. Says whether the profile of its user remembers how it began.
+    pub fn forget(&self, record: &Record) -> bool {
+        let entry = self.shard(record.id).and_then(|shard| shard.lock().remove(&record.id));
         if let Some(users) = self.users(record) {
             let mut users = users.lock();
             let name = self.name(record);
@@ -166,6 +166,7 @@ impl Memory {
                 }
             }
         }
+        entry.is_some_and(|entry| entry.goes_on || entry.trail.began_strangely())
     }
 
     /// Forgets what was not used for long. What was suspected of a login stays: whoever has phished it need not be patient.
@@ -327,15 +328,22 @@ impl Memory {
     }
 
     pub(super) fn succeed(&self, former: SessionId, next: SessionId, is_authenticated: bool, now: UnixTime) {
-        let trail = self.shard(former).and_then(|shard| shard.lock().remove(&former));
-        let trail = trail.map(|entry| entry.trail).unwrap_or_default();
+        // The former one is forgotten when it has ended: until then it may be used.
+        let trail = self.shard(former).and_then(|shard| Some(shard.lock().get(&former)?.trail.clone()));
+        let trail = trail.unwrap_or_default();
         let trail = if is_authenticated { trail.renewed(now) } else { trail };
         let Some(shard) = self.shard(next) else { return };
         let mut shard = shard.lock();
         make_room(&mut shard);
         shard.insert(
             next,
-            Entry { trail, is_vouched_for: is_authenticated, used_at: now, ..Entry::default() },
+            Entry {
+                trail,
+                is_vouched_for: is_authenticated,
+                goes_on: is_authenticated,
+                used_at: now,
+                ..Entry::default()
+            },
         );
     }
 
@@ -381,7 +389,7 @@ fn trail_of(record: &Record, before: &Before<'_>) -> Trail {
     let Before { profile, last, locate } = *before;
     let client = record.client.as_deref();
     // After a regeneration the session may be anywhere, and so is its user.
-    let is_fresh = record.created_at == record.began_at;
+    let is_fresh = record.created_at == record.began_at && !profile.goes_on(record.id);
     let ip = client.and_then(|client| client.ip).filter(|_| is_fresh);
     let from =
         ip.map(|ip| Sighting { network: Network::of(ip), location: locate(ip), at: record.created_at });
@@ -418,7 +426,7 @@ const HOLDS: Duration = Duration::from_secs(60);
 
 /// A session that was not used for so long begins its trail anew.
 const KEPT: Duration = Duration::from_secs(2 * 3600);
-/// Longer than sessions live, which are forgotten when they end.
+/// Longer than most sessions live, which are forgotten when they end. The profile remembers it after that.
 const KEPT_SUSPICION: Duration = Duration::from_secs(90 * 86_400);
 
 const PRESENT: Duration = Duration::from_secs(600);

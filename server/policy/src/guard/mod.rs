@@ -184,8 +184,9 @@ impl Memory {
         let before = Before { profile, last: None, locate };
         let suspicion =
             self.with_trail(former, &before, now, |entry| entry.trail.suspicion().map(<[_]>::to_vec));
-        profile.acquit(former.id);
-        if let Some(suspicion) = suspicion.filter(|_| !is_authenticated) {
+        if is_authenticated {
+            profile.go_on(next.id, now);
+        } else if let Some(suspicion) = suspicion {
             profile.suspect(next.id, &suspicion, now);
         }
         self.succeed(former.id, next.id, is_authenticated, now);
@@ -206,7 +207,8 @@ impl Memory {
             if let Some((from, line)) = from.zip(ip.map(Line::of)) {
                 trail.trail.prove(&from, line, agent);
             }
-            if let Some(ago) = rebound {
+            // Whoever authenticates again binds again.
+            if let Some(ago) = rebound.filter(|_| !trail.goes_on) {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));
                 trail.trail.suspect(signal.because("seconds_ago", ago.as_secs()));
             }

@@ -45,7 +45,7 @@ mod tests {
 
     fn learned() -> Profile {
         let mut profile = Profile::default();
-        for third in 0..30_u8 {
+        for third in 0..80_u8 {
             let place = Place {
                 point: Point::new(51.5, -0.1, 20),
                 country: "GB".parse().ok(),
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(decode_profile(&encode_profile(&profile)), profile);
         }
         let size = encode_profile(&learned()).len();
-        assert!(size < 2048, "a full profile has {size} bytes");
+        assert!(size < 4096, "a full profile has {size} bytes");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(crate) const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Apple
 pub(crate) const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 pub(crate) const HOME: &str = "81.2.69.10";
+/// A neighbour's line in the network of this one, by which a service lets others out.
+pub(crate) const HOUSE: &str = "81.2.77.20";
+pub(crate) const NEIGHBOUR: &str = "81.2.77.10";
 pub(crate) const OFFICE: &str = "81.5.1.10";
 pub(crate) const NEW_YORK: &str = "12.81.96.10";
 pub(crate) const DATA_CENTRE: &str = "5.9.1.10";
@@ -27,6 +30,9 @@ pub(crate) const VPN: &str = "185.1.1.10";
 pub(crate) fn locate(address: IpAddr) -> Location {
     let honest = Traits::default();
     let (point, country, continent, asn, traits) = match address.to_string().as_str() {
+        text if text == NEIGHBOUR => {
+            ((51.5, -0.1), "GB", "EU", 2856, Traits { residential_proxy: true, ..honest })
+        }
         text if text.starts_with("81.2.") || text.starts_with("2001:480:") => {
             ((51.5, -0.1), "GB", "EU", 2856, honest)
         }
@@ -131,10 +137,19 @@ impl Scene {
     }
 
     pub(crate) fn bind(&mut self, ip: &str, agent: &str, now: UnixTime) {
+        self.bind_to(key(), ip, agent, now);
+    }
+
+    /// The device, or somebody's, binds another key.
+    pub(crate) fn bind_another(&mut self, ip: &str, agent: &str, now: UnixTime) {
+        self.bind_to(another_key(), ip, agent, now);
+    }
+
+    fn bind_to(&mut self, key: PublicKey, ip: &str, agent: &str, now: UnixTime) {
         self.record.binding = Some(Box::new(Binding {
             method: Method::Dbsc,
             level: Level::Hardware,
-            key: key(),
+            key,
             bound_at: now,
             last_proof_at: now,
             generation: 0,
@@ -147,12 +162,12 @@ impl Scene {
         binding.generation += 1;
         binding.last_proof_at = now;
         self.record.revision += 1;
-        let is_first = binding.generation == 1;
+        let (is_first, key) = (binding.generation == 1, binding.key.thumbprint());
         let proof = Proved {
             record: &self.record,
             ip: Some(ip.parse().unwrap()),
             user_agent: Some(agent),
-            key: &key().thumbprint(),
+            key: &key,
             is_first,
             now,
         };
@@ -220,9 +235,19 @@ impl Answer {
     }
 }
 
+/// The base point of P-256: on the curve, and nobody's key.
 pub(crate) fn key() -> PublicKey {
-    // The base point of P-256: on the curve, and nobody's key.
     let jwk = r#"{"kty":"EC","crv":"P-256","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}"#;
+    read(jwk)
+}
+
+/// Twice the base point.
+fn another_key() -> PublicKey {
+    let jwk = r#"{"kty":"EC","crv":"P-256","x":"fPJ7GI0DT36KUjgDBLUaw8CJaeJ38hs1pgtI_EdmmXg","y":"B3dVENuO0EApPZrGn3Qw27p9reY86YIpngS3nSJ4c9E"}"#;
+    read(jwk)
+}
+
+fn read(jwk: &str) -> PublicKey {
     let object = holdfast_core::jose::Object::parse(jwk.as_bytes());
     PublicKey::from_jwk(&object.unwrap(), Algorithm::Es256).unwrap()
 }

@@ -101,8 +101,8 @@ pub(super) fn schemas() -> Value {
         "Auth": {
             "type": "object",
             "properties": {
-                "acr": text_or_none(),
-                "amr": { "type": "array", "items": { "type": "string" }, "maxItems": 16 },
+                "acr": { "type": ["string", "null"], "maxLength": 256 },
+                "amr": { "type": "array", "items": { "type": "string", "maxLength": 128 }, "maxItems": 16 },
                 "auth_time": time_or_none(),
             },
             "additionalProperties": false,

@@ -53,6 +53,13 @@ impl AuthInput {
         if self.amr.len() > MAX_AMR {
             return Err(Problem::bad_request("auth.amr has more than 16 entries"));
         }
+        let is_long = |text: &str, most: usize| text.chars().nth(most).is_some();
+        if self.amr.iter().any(|method| is_long(method, MAX_AMR_CHARACTERS)) {
+            return Err(Problem::bad_request("auth.amr has an entry of more than 128 characters"));
+        }
+        if self.acr.as_deref().is_some_and(|acr| is_long(acr, MAX_ACR_CHARACTERS)) {
+            return Err(Problem::bad_request("auth.acr has more than 256 characters"));
+        }
         Ok(Box::new(Auth { acr: self.acr, amr: self.amr, auth_time }))
     }
 }
@@ -87,3 +94,6 @@ fn unknown_session() -> Problem {
 }
 
 const MAX_AMR: usize = 16;
+/// Both are in each record and each assertion.
+const MAX_AMR_CHARACTERS: usize = 128;
+const MAX_ACR_CHARACTERS: usize = 256;

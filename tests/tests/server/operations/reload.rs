@@ -118,6 +118,40 @@ async fn a_rotated_gateway_secret_holds_from_the_next_request() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn while_the_gateway_secret_is_changed_the_former_one_is_taken_too() -> Result<()> {
+    let settings = Settings::default().behind_gateways();
+    let server = Server::with(settings.clone()).await?;
+    let ask = async |secret: &str| {
+        let call = server.internal(Method::GET, "/verify/nginx").header("holdfast-gateway-secret", secret);
+        let call = call.header("x-original-method", "GET").header("x-original-url", &format!("{ORIGIN}/"));
+        Ok::<_, anyhow::Error>(call.send().await?.status)
+    };
+    let next = "another-secret-of-gateways";
+    let write = |text: &str| std::fs::write(server.folder().join("gateway.secret"), text);
+    write(&format!("{next}\n{GATEWAY_SECRET}\n"))?;
+    server.reload(settings.clone()).await?;
+    assert_eq!((ask(GATEWAY_SECRET).await?, ask(next).await?), (401, 401));
+    assert_eq!(ask(&format!("{next}{GATEWAY_SECRET}")).await?, 403);
+    for (text, says) in [
+        (format!("{next}\n{next}"), "the same secret twice"),
+        (format!("{next}\n{GATEWAY_SECRET}\na-third-secret-of-gateways"), "must hold one line"),
+        (format!("{next}\n\n{GATEWAY_SECRET}"), "must hold one line"),
+        (format!("{next}\nformer secret of gateways"), "must hold one line"),
+        (format!("{next}\n#2026-11"), "must hold one line"),
+        (String::new(), "must hold one line"),
+    ] {
+        write(&text)?;
+        let refused = server.reload(settings.clone()).await;
+        assert!(refused.is_err_and(|error| format!("{error:?}").contains(says)), "{text:?}");
+        assert_eq!((ask(GATEWAY_SECRET).await?, ask(next).await?), (401, 401), "what was in force still is");
+    }
+    write(&format!("{next}\n"))?;
+    server.reload(settings).await?;
+    assert_eq!((ask(GATEWAY_SECRET).await?, ask(next).await?), (403, 401));
+    Ok(())
+}
+
 /// What was remembered is not forgotten: proofs that were seen, nonces, and how much somebody has asked.
 #[tokio::test]
 async fn what_was_remembered_is_not_forgotten() -> Result<()> {
