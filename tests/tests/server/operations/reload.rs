@@ -101,15 +101,18 @@ async fn a_bad_configuration_changes_nothing_and_is_told() -> Result<()> {
     Ok(())
 }
 
+/// How a gateway with this secret is answered about nobody.
+async fn ask_with(server: &Server, secret: &str) -> Result<u16> {
+    let call = server.internal(Method::GET, "/verify/nginx").header("holdfast-gateway-secret", secret);
+    let call = call.header("x-original-method", "GET").header("x-original-url", &format!("{ORIGIN}/"));
+    Ok(call.send().await?.status)
+}
+
 #[tokio::test]
 async fn a_rotated_gateway_secret_holds_from_the_next_request() -> Result<()> {
     let settings = Settings::default().behind_gateways();
     let server = Server::with(settings.clone()).await?;
-    let ask = async |secret: &str| {
-        let call = server.internal(Method::GET, "/verify/nginx").header("holdfast-gateway-secret", secret);
-        let call = call.header("x-original-method", "GET").header("x-original-url", &format!("{ORIGIN}/"));
-        Ok::<_, anyhow::Error>(call.send().await?.status)
-    };
+    let ask = async |secret: &str| ask_with(&server, secret).await;
     assert_eq!(ask(GATEWAY_SECRET).await?, 401);
     std::fs::write(server.folder().join("gateway.secret"), "another-secret-of-gateways")?;
     assert_eq!(ask(GATEWAY_SECRET).await?, 401, "not before it is loaded");
@@ -122,11 +125,7 @@ async fn a_rotated_gateway_secret_holds_from_the_next_request() -> Result<()> {
 async fn while_the_gateway_secret_is_changed_the_former_one_is_taken_too() -> Result<()> {
     let settings = Settings::default().behind_gateways();
     let server = Server::with(settings.clone()).await?;
-    let ask = async |secret: &str| {
-        let call = server.internal(Method::GET, "/verify/nginx").header("holdfast-gateway-secret", secret);
-        let call = call.header("x-original-method", "GET").header("x-original-url", &format!("{ORIGIN}/"));
-        Ok::<_, anyhow::Error>(call.send().await?.status)
-    };
+    let ask = async |secret: &str| ask_with(&server, secret).await;
     let next = "another-secret-of-gateways";
     let write = |text: &str| std::fs::write(server.folder().join("gateway.secret"), text);
     write(&format!("{next}\n{GATEWAY_SECRET}\n"))?;
