@@ -142,8 +142,8 @@ pub(crate) async fn follow(house: &Holdfast, succession: &Succession<'_>) -> Res
 pub(crate) async fn ended(house: &Holdfast, record: &Record, now: UnixTime) {
     let is_of_note = house.risk.memory.forget(record);
     // A refresh may be on its way to the former one of a session that goes on, and must not find it innocent.
-    let goes_on = record.ended.is_some_and(|ended| ended.reason == EndReason::Regenerated);
-    if !is_of_note || goes_on {
+    let is_regenerated = record.ended.is_some_and(|ended| ended.reason == EndReason::Regenerated);
+    if !is_of_note || is_regenerated {
         return;
     }
     if let Err(trouble) = with_profile(house, record, |profile| profile.forget_origin(record.id)).await {

@@ -103,7 +103,7 @@ struct Origin {
     /// What was suspected of its login, by their words.
     suspicion: Vec<(Box<str>, u8)>,
     /// It goes on with another one, after its user has authenticated again.
-    is_followed: bool,
+    goes_on: bool,
     last_day: u32,
 }
 
@@ -227,7 +227,7 @@ impl Profile {
 
     /// Whether a session goes on with another one after its user has authenticated again, wherever that was.
     pub fn goes_on(&self, session: SessionId) -> bool {
-        self.origin(session).is_some_and(|origin| origin.is_followed)
+        self.origin(session).is_some_and(|origin| origin.goes_on)
     }
 
     fn origin(&self, session: SessionId) -> Option<&Origin> {
@@ -334,7 +334,7 @@ impl Profile {
 
     /// Remembers that a session goes on with another one, after its user has authenticated again.
     pub fn go_on(&mut self, session: SessionId, now: UnixTime) {
-        self.change_origin(session, now, |origin| origin.is_followed = true);
+        self.change_origin(session, now, |origin| origin.goes_on = true);
     }
 
     /// Forgets how a session began that has ended.
@@ -351,7 +351,7 @@ impl Profile {
                 origin.last_day = origin.last_day.max(day);
             }
             None => {
-                let mut origin = Origin { session, suspicion: Vec::new(), is_followed: false, last_day: day };
+                let mut origin = Origin { session, suspicion: Vec::new(), goes_on: false, last_day: day };
                 change(&mut origin);
                 self.origins.push(origin);
             }

@@ -217,8 +217,8 @@ impl Trail {
     }
 
     /// What was suspected of the login, if that was strange enough.
-    pub fn suspicion(&self) -> Option<&[Signal]> {
-        self.began_strangely().then_some(&*self.at_login)
+    pub fn suspicion(&self) -> Option<Arc<[Signal]>> {
+        self.began_strangely().then(|| Arc::clone(&self.at_login))
     }
 
     /// Counts bytes that the app has sent from a route that exports.

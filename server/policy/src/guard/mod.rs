@@ -86,7 +86,7 @@ impl Memory {
                 // What is only tried is not learned.
                 (false, false) => (assessment.highest() < Score::STRANGE).then_some(Evidence::Use),
             };
-            let suspicion = trail.trail.suspicion().map(<[_]>::to_vec);
+            let suspicion = trail.trail.suspicion();
             (assessment, evidence.map(|evidence| (evidence, is_vouched_for)), suspicion)
         });
         if let Some(suspicion) = suspicion {
@@ -182,8 +182,7 @@ impl Memory {
     pub fn follow(&self, succession: &Succession<'_>, profile: &mut Profile, locate: Locate<'_>) {
         let Succession { former, next, is_authenticated, now } = *succession;
         let before = Before { profile, last: None, locate };
-        let suspicion =
-            self.with_trail(former, &before, now, |entry| entry.trail.suspicion().map(<[_]>::to_vec));
+        let suspicion = self.with_trail(former, &before, now, |entry| entry.trail.suspicion());
         if is_authenticated {
             profile.go_on(next.id, now);
         } else if let Some(suspicion) = suspicion {
@@ -212,7 +211,7 @@ impl Memory {
                 let signal = Signal::new(SignalName::BindingReboundSoon, Score::new(60));
                 trail.trail.suspect(signal.because("seconds_ago", ago.as_secs()));
             }
-            trail.trail.suspicion().map(<[_]>::to_vec)
+            trail.trail.suspicion()
         });
         if let Some(suspicion) = suspicion {
             profile.suspect(record.id, &suspicion, now);
